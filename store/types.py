@@ -1,0 +1,300 @@
+"""The values that the store keeps: positions, segments, versions, references, runs.
+
+All are frozen. Offsets are half-open: [start, stop). A *next offset* is the first offset not yet read; it comes from
+the log, nobody adds one to an offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+RunKind = Literal["read", "late", "skip", "gap"]
+VersionKind = Literal["genesis", "save", "skip"]
+MoveKind = Literal["genesis", "save", "rewind", "skip", "undo", "promote", "publish"]
+HoldKind = Literal["malformed", "suspect"]
+Outcome = Literal["running", "done", "failed", "interrupted", "lost"]
+Scores = Mapping[str, Mapping[str, float | None]]
+"""Metric name to {"cumulative", "window", "since_last"}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where one partition stands: the next offset, and which record was read last, with its hash.
+
+    >>> Cursor(next_offset=0)
+    Cursor(next_offset=0, last_offset=None, last_hash=None)
+    """
+
+    next_offset: int
+    last_offset: int | None = None
+    last_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPosition:
+    """Where one topic stands: its identity (Kafka: cluster id and topic id; file: its name) and a cursor a partition."""
+
+    identity: str
+    cursors: Mapping[int, Cursor]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The next offset of every partition of every topic, with what is needed to know the log again.
+
+    >>> p = Position({"elec2": TopicPosition("elec2", {0: Cursor(45312, 45311, "ab12")})})
+    >>> p.next_offsets()
+    {'elec2': {0: 45312}}
+    >>> Position.from_json(p.to_json()) == p
+    True
+    """
+
+    topics: Mapping[str, TopicPosition]
+
+    def next_offsets(self) -> dict[str, dict[int, int]]:
+        """Return {topic: {partition: next offset}}."""
+        return {
+            name: {partition: cursor.next_offset for partition, cursor in sorted(topic.cursors.items())}
+            for name, topic in sorted(self.topics.items())
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, for a JSON column."""
+        return {
+            name: {
+                "identity": topic.identity,
+                "cursors": {
+                    str(partition): [cursor.next_offset, cursor.last_offset, cursor.last_hash]
+                    for partition, cursor in sorted(topic.cursors.items())
+                },
+            }
+            for name, topic in sorted(self.topics.items())
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Position:
+        """Read back what `to_json` gave."""
+        return cls(
+            {
+                name: TopicPosition(
+                    topic["identity"], {int(partition): Cursor(*cursor) for partition, cursor in topic["cursors"].items()}
+                )
+                for name, topic in value.items()
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch [start, stop) of one partition, read in one go; `events` counts the records in it (offsets have gaps)."""
+
+    topic: str
+    partition: int
+    start: int
+    stop: int
+    events: int
+    kind: RunKind = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An event that was held when a version read it: its coordinates and reason code."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEvent:
+    """A held event as kept for a person: why, in words, its raw bytes, the record's timestamp (ms since 1970, or None)."""
+
+    topic: str
+    partition: int
+    offset: int
+    kind: HoldKind
+    reason: str
+    detail: str
+    raw: bytes | None
+    timestamp_ms: int | None
+
+    def hold(self) -> Hold:
+        """Return what the segment of a version keeps of it."""
+        return Hold(self.topic, self.partition, self.offset, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What a version read since its parent: runs in the order they were read, and every hold among them."""
+
+    runs: tuple[Run, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def events(self) -> int:
+        """Events read (not skipped, not lost)."""
+        return sum(run.events for run in self.runs if run.kind in ("read", "late"))
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Events, cumulative along the lineage. Invariant: read == learned + held + pending + expired.
+
+    >>> Accounts(read=3, learned=2, held=1).balanced
+    True
+    """
+
+    read: int = 0
+    learned: int = 0
+    held: int = 0
+    pending: int = 0
+    expired: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every event read is accounted for exactly once."""
+        return self.read == self.learned + self.held + self.pending + self.expired
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePoint:
+    """The scores after `events` learned events (cumulative): one point of the score series."""
+
+    events: int
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What verify compares: a digest of all predictions of the segment, golden predictions, scores.
+
+    `digest` is hexadecimal. `golden` is JSON text: inputs and their predictions, floats in hexadecimal.
+    """
+
+    digest: str
+    golden: str
+    scores: Scores
+    baselines: Mapping[str, Scores]
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """All that `save` writes of a version; the store gives it its number.
+
+    `state` is the learner as bytes, not compressed. `token` is unique to this attempt: after a connection was cut at
+    commit it tells whether this very version was saved.
+    """
+
+    kind: VersionKind
+    parent: int | None
+    state: bytes
+    position: Position
+    segment: Segment
+    accounts: Accounts
+    proof: Proof
+    recipe: str
+    identity: str
+    schema: Mapping[str, Any]
+    config_hash: str
+    environment: Mapping[str, str]
+    token: str
+    reason: str
+    points: tuple[ScorePoint, ...] = ()
+    held: tuple[HeldEvent, ...] = ()
+    run: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as the store knows it, without its bytes and segment. `blob` is None when its bytes were expired.
+
+    `recipe` is as the user wrote it, `identity` its canonical form. `size` is the stored size in bytes.
+    """
+
+    model: str
+    version: int
+    kind: VersionKind
+    parent: int | None
+    position: Position
+    accounts: Accounts
+    proof: Proof
+    recipe: str
+    identity: str
+    schema: Mapping[str, Any]
+    config_hash: str
+    environment: Mapping[str, str]
+    token: str
+    reason: str
+    blob: str | None
+    size: int
+    created_at: datetime
+    run: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A reference: where it points, how often it moved, and which epoch owns it (only head has owners)."""
+
+    name: str
+    version: int
+    moves: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One entry of the log of reference moves. `move` is the reference's move counter after it."""
+
+    ref: str
+    move: int
+    kind: MoveKind
+    old: int | None
+    new: int
+    who: str
+    why: str
+    at: datetime
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a trainer tells about itself, at least once a second. Times are UTC; `lag` counts events not yet read."""
+
+    run: int
+    epoch: int
+    host: str
+    pid: int
+    pid_started: float
+    state: str
+    at: datetime
+    version: int
+    read: int
+    learned: int
+    held: int
+    lag: int | None
+    events_per_s: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run of a command: its configuration, when, where, and how it ended. Failures are kept with their error."""
+
+    run: int
+    model: str
+    command: str
+    config_hash: str
+    config: Mapping[str, Any]
+    environment: Mapping[str, str]
+    host: str
+    pid: int
+    pid_started: float
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: Outcome = "running"
+    error: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)

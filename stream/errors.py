@@ -1,0 +1,45 @@
+"""What can go wrong in a stream, each error with a hint and the exit code of its kind."""
+
+from __future__ import annotations
+
+
+class StreamError(Exception):
+    """Base of this package's errors: what was expected and found, and in `hint` what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(StreamError):
+    """A wrong or unknown setting, or one that changed for a model that has versions."""
+
+    exit_code = 2
+
+
+class LogMismatch(StreamError):
+    """The log is not the one the position was made from: another identity, or another last record."""
+
+    exit_code = 3
+
+
+class LogLost(StreamError):
+    """Events at a position are gone from the log."""
+
+    exit_code = 3
+
+
+class LogUnreachable(StreamError):
+    """The broker does not answer, or the file cannot be read."""
+
+    exit_code = 5
+
+
+class LearnerFailed(StreamError):
+    """A model raised in the middle of an event; what was saved before is untouched."""
+
+
+class NotEqual(StreamError):
+    """Verify found a difference."""

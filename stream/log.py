@@ -1,0 +1,135 @@
+"""A log of labeled events: seek to a position, poll batches in order, know the end, commit as advice, close.
+
+Invariants of every log (tests/laws/test_logs.py runs on each implementation):
+
+1. Offsets within a partition rise. They may have gaps; the next offset is what the log says, nobody adds one.
+2. A batch is ordered by partition, then offset, and never holds two stretches of one partition.
+3. What was polled once is not polled again, unless one seeks.
+4. A position is known again: identity and the hash of the last record are checked by `seek`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from store.types import Cursor, TopicPosition
+
+EVENTS_PER_POLL_MAX = 500
+"""Larger batches bring no speed and make a slow model deaf."""
+
+POLL_S_MAX = 0.5
+"""A signal is handled only when a poll returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How the bytes of an event are written: JSON objects, or lines of a CSV file with these columns."""
+
+    kind: Literal["json", "csv"]
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch [start, stop) of one partition: as columns, one entry an event. Empty columns are a stretch without events.
+
+    `timestamps_ms` are the records' own, in ms since 1970, None where a record has none.
+    """
+
+    partition: int
+    start: int
+    stop: int
+    offsets: list[int]
+    values: list[bytes]
+    timestamps_ms: list[int | None]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def cursor(self, before: Cursor) -> Cursor:
+        """Return the partition's cursor after this span, given the one before it."""
+        if not self.offsets:
+            return Cursor(self.stop, before.last_offset, before.last_hash)
+        return Cursor(self.stop, self.offsets[-1], record_hash(self.values[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one poll brought: spans in the order of their partitions."""
+
+    spans: tuple[Span, ...]
+
+    def __len__(self) -> int:
+        return sum(len(span) for span in self.spans)
+
+
+class Log(Protocol):
+    """One topic. Not thread-safe; one reader each.
+
+    `topic` names it, `identity` tells it from another of the same name, `format` says how events are written, `finite`
+    whether it can never grow (compressed files).
+    """
+
+    topic: str
+    identity: str
+    format: Format
+    finite: bool
+
+    def start(self, where: str | int | Mapping[int, int]) -> TopicPosition:
+        """Return the position for a model without versions: "earliest", "latest", an ISO time, or {partition: offset}.
+
+        A partition that the mapping does not name starts at its earliest offset. Blocks on the log. Raises `LogUnreachable`.
+        """
+        ...
+
+    def seek(self, position: TopicPosition) -> None:
+        """Go to a position: the next poll begins there. Partitions it does not name are read from 0.
+
+        May be called again at any time. Raises `LogMismatch` if the identity or the hash of the last record differs (the
+        log is another one than the position was made from), `LogLost` if events at the position are gone,
+        `LogUnreachable` if nothing answers.
+        """
+        ...
+
+    def poll(self, timeout_s: float, events_max: int = EVENTS_PER_POLL_MAX) -> Batch:
+        """Return the next events, at most `events_max` in all, waiting at most `timeout_s` (<= POLL_S_MAX) for the first.
+
+        Returns an empty batch when nothing came. Raises `LogLost` if the next events are gone (retention), `LogUnreachable`
+        only for failures that do not mend themselves.
+        """
+        ...
+
+    def end(self) -> dict[int, int]:
+        """Return each partition's next offset at the end of the log as it is now. Asks the log: may block some seconds."""
+        ...
+
+    def earliest(self) -> dict[int, int]:
+        """Return each partition's first offset that the log still has."""
+        ...
+
+    def lag(self) -> int | None:
+        """Return how many events lie between where the next poll begins and the end, as last known; None if unknown.
+
+        Never blocks (counts offsets, so gaps count too).
+        """
+        ...
+
+    def commit(self, position: TopicPosition) -> None:
+        """Tell the log how far we are, as advice for lag tools. Never blocks, never raises; the store is the truth."""
+        ...
+
+    def close(self) -> None:
+        """Let go, within a deadline. May be called twice."""
+        ...
+
+
+def record_hash(value: bytes) -> str:
+    """Return 128 bits of the SHA-256 of a record's bytes, in hexadecimal.
+
+    >>> record_hash(b"{}")
+    '44136fa355b3678a1146ad16f7e8649e'
+    """
+    return hashlib.sha256(value).hexdigest()[:32]

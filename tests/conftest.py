@@ -1,0 +1,51 @@
+"""Fixtures of all tests: a real Kafka broker, the shared data. The tests run with PYTHONHASHSEED=0 only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kafka.broker import Broker, NoBroker
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to run with another hash seed: feature order, and so results, would follow it."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        raise pytest.UsageError("the hash seed is not pinned: run make test, or PYTHONHASHSEED=0 python -m pytest")
+
+
+def _broker(*, own: bool) -> Iterator[Broker]:
+    try:
+        broker = Broker(own=own)
+    except NoBroker as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason), pytrace=False)
+        pytest.skip(str(reason))
+    yield broker
+    broker.close()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker]:
+    """A real broker for all tests: `.bootstrap`, `.topic(partitions=1, **config) -> name`."""
+    yield from _broker(own=False)
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[Broker]:
+    """A broker of this test's own, which it may `stop()` and `start()`."""
+    yield from _broker(own=True)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout, no part of the project: tests that need it skip without it."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} is absent")
+    return folder

@@ -11,11 +11,13 @@ Invariants of every log (tests/laws/test_logs.py runs on each implementation):
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from store.types import Cursor, TopicPosition
+from stream.errors import ConfigError
 
 EVENTS_PER_POLL_MAX = 500
 """Larger batches bring no speed and make a slow model deaf."""
@@ -34,7 +36,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch [start, stop) of one partition: as columns, one entry an event. Empty columns are a stretch without events.
+    """A stretch [start, stop) of one partition: as columns, one entry an event. Without entries it holds no events.
 
     `timestamps_ms` are the records' own, in ms since 1970, None where a record has none.
     """
@@ -81,29 +83,35 @@ class Log(Protocol):
     def start(self, where: str | int | Mapping[int, int]) -> TopicPosition:
         """Return the position for a model without versions: "earliest", "latest", an ISO time, or {partition: offset}.
 
-        A partition that the mapping does not name starts at its earliest offset. Blocks on the log. Raises `LogUnreachable`.
+        A bare offset is for a log with one partition. A partition that the mapping does not name starts at its earliest
+        offset. Blocks on the log. Raises `ConfigError` for a place that the log does not have, `LogUnreachable`.
         """
         ...
 
     def seek(self, position: TopicPosition) -> None:
         """Go to a position: the next poll begins there. Partitions it does not name are read from 0.
 
-        May be called again at any time. Raises `LogMismatch` if the identity or the hash of the last record differs (the
-        log is another one than the position was made from), `LogLost` if events at the position are gone,
+        May be called again at any time. Raises `LogMismatch` if the identity or the hash of the last record differs
+        (the log is another one than the position was made from), `LogLost` if events at the position are gone,
         `LogUnreachable` if nothing answers.
         """
         ...
 
     def poll(self, timeout_s: float, events_max: int = EVENTS_PER_POLL_MAX) -> Batch:
-        """Return the next events, at most `events_max` in all, waiting at most `timeout_s` (<= POLL_S_MAX) for the first.
+        """Return the next events, at most `events_max` in all.
 
-        Returns an empty batch when nothing came. Raises `LogLost` if the next events are gone (retention), `LogUnreachable`
-        only for failures that do not mend themselves.
+        Waits at most `timeout_s` (<= POLL_S_MAX) for the first; returns an empty batch when nothing came. Raises
+        `LogLost` if the next events are gone (retention), `LogMismatch` if the log was replaced under us,
+        `LogUnreachable` only for failures that do not mend themselves. What was read before a failure is returned
+        first.
         """
         ...
 
     def end(self) -> dict[int, int]:
-        """Return each partition's next offset at the end of the log as it is now. Asks the log: may block some seconds."""
+        """Return each partition's next offset at the end of the log as it is now. Asks the log: may block some seconds.
+
+        Raises `LogUnreachable`.
+        """
         ...
 
     def earliest(self) -> dict[int, int]:
@@ -126,6 +134,20 @@ class Log(Protocol):
         ...
 
 
+class Writer(Protocol):
+    """Appends events to one topic of `partitions` partitions. Not thread-safe."""
+
+    partitions: int
+
+    def write(self, value: bytes, partition: int = 0) -> None:
+        """Append an event. Returns before it is durable, blocks when much is under way. Raises `LogUnreachable`."""
+        ...
+
+    def close(self) -> None:
+        """Return when every event is durable; raise `LogUnreachable` if one is not. May be called twice."""
+        ...
+
+
 def record_hash(value: bytes) -> str:
     """Return 128 bits of the SHA-256 of a record's bytes, in hexadecimal.
 
@@ -133,3 +155,56 @@ def record_hash(value: bytes) -> str:
     '44136fa355b3678a1146ad16f7e8649e'
     """
     return hashlib.sha256(value).hexdigest()[:32]
+
+
+def start_offsets(
+    where: str | int | Mapping[int, int],
+    earliest: Callable[[], dict[int, int]],
+    end: Callable[[], dict[int, int]],
+    since: Callable[[int], dict[int, int]],
+) -> dict[int, int]:
+    """Return the offsets that `where` means (see `Log.start`); `since` gives them for a time in ms since 1970.
+
+    >>> start_offsets("latest", lambda: {0: 2}, lambda: {0: 9}, lambda ms: {})
+    {0: 9}
+    >>> start_offsets({1: 4}, lambda: {0: 2, 1: 0}, lambda: {0: 9, 1: 9}, lambda ms: {})
+    {0: 2, 1: 4}
+    """
+    if where == "earliest":
+        return earliest()
+    if where == "latest":
+        return end()
+    if isinstance(where, str):
+        return since(time_ms(where))
+    first, stop = earliest(), end()
+    if isinstance(where, int):
+        if len(first) != 1:
+            raise ConfigError(
+                f"expected an offset for each partition, found {where} for {len(first)} partitions",
+                "write a table of partition = offset",
+            )
+        where = dict.fromkeys(first, where)
+    for partition, offset in where.items():
+        if partition not in first:
+            raise ConfigError(f"expected one of the partitions {sorted(first)}, found {partition}")
+        if not first[partition] <= offset <= stop[partition]:
+            raise ConfigError(
+                f"expected an offset in {first[partition]}..{stop[partition]} of partition {partition}, found {offset}",
+                "start at an offset that the log has",
+            )
+    return first | dict(where)
+
+
+def time_ms(text: str) -> int:
+    """Return an ISO time in ms since 1970; without an offset it is UTC. Raises `ConfigError`.
+
+    >>> time_ms("1970-01-01T00:00:01.5"), time_ms("1970-01-01T01:00+01:00")
+    (1500, 0)
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f'expected "earliest", "latest", an ISO time or offsets, found {text!r}', "for example 2026-03-01T03:10:00Z"
+        ) from error
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

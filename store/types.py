@@ -35,7 +35,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class TopicPosition:
-    """Where one topic stands: its identity (Kafka: cluster id and topic id; file: its name) and a cursor a partition."""
+    """Where one topic stands: its identity (Kafka: cluster id and topic id; file: name) and a cursor a partition."""
 
     identity: str
     cursors: Mapping[int, Cursor]
@@ -80,7 +80,8 @@ class Position:
         return cls(
             {
                 name: TopicPosition(
-                    topic["identity"], {int(partition): Cursor(*cursor) for partition, cursor in topic["cursors"].items()}
+                    topic["identity"],
+                    {int(partition): Cursor(*cursor) for partition, cursor in topic["cursors"].items()},
                 )
                 for name, topic in value.items()
             }
@@ -89,7 +90,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stretch [start, stop) of one partition, read in one go; `events` counts the records in it (offsets have gaps)."""
+    """A stretch [start, stop) of one partition, read in one go; `events` counts its records (offsets have gaps)."""
 
     topic: str
     partition: int
@@ -111,7 +112,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class HeldEvent:
-    """A held event as kept for a person: why, in words, its raw bytes, the record's timestamp (ms since 1970, or None)."""
+    """A held event as kept for a person: why, in words, its raw bytes, the record's timestamp (ms since 1970)."""
 
     topic: str
     partition: int

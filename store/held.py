@@ -1,0 +1,59 @@
+"""Held events: kept for a person, one per (model, topic, partition, offset), updated when read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select
+
+from store.dialects import insert
+from store.schema import held_events
+from store.types import HeldEvent
+
+_KEY = [held_events.c.model, held_events.c.topic, held_events.c.partition, held_events.c.offset]
+
+
+def put(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
+    """Keep held events; what was held before at the same place is replaced."""
+    if not held:
+        return
+    statement = insert(connection, held_events)
+    again = {name: statement.excluded[name] for name in ("kind", "reason", "detail", "raw", "timestamp_ms")}
+    values = [
+        {
+            "model": model,
+            "topic": event.topic,
+            "partition": event.partition,
+            "offset": event.offset,
+            "kind": event.kind,
+            "reason": event.reason,
+            "detail": event.detail,
+            "raw": event.raw,
+            "timestamp_ms": event.timestamp_ms,
+        }
+        for event in held
+    ]
+    connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=again), values)
+
+
+def every(connection: Connection, model: str, limit: int | None) -> list[HeldEvent]:
+    """Return held events by topic, partition and offset, at most `limit`."""
+    query = select(held_events).where(held_events.c.model == model).order_by(*_KEY).limit(limit)
+    return [
+        HeldEvent(
+            entry.topic,
+            entry.partition,
+            entry.offset,
+            entry.kind,
+            entry.reason,
+            entry.detail,
+            entry.raw,
+            entry.timestamp_ms,
+        )
+        for entry in connection.execute(query)
+    ]
+
+
+def count(connection: Connection, model: str) -> int:
+    """Return how many events are held."""
+    return connection.scalar(select(func.count()).select_from(held_events).where(held_events.c.model == model)) or 0

@@ -1,0 +1,207 @@
+"""The tables of the store. A change here needs a revision in migrations/versions and its number in REVISIONS.
+
+Everything is keyed by the model's name, so that runs and owners can exist before the model has a version.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from store.columns import Json, Moment, Words
+
+REVISIONS = ("0001",)
+SCHEMA_REVISION = REVISIONS[-1]
+REVISION_TABLE = "tidemark_schema"
+
+metadata = MetaData()
+_Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers by itself only a column of type INTEGER
+
+
+def _of_version() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.version"])
+
+
+models = Table(
+    "models",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_version", BigInteger, nullable=False),
+    Column("config", Json, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("model", Text, ForeignKey("models.name"), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("parent", BigInteger),
+    Column("blob", Text, ForeignKey("blobs.sha256")),
+    Column("size", BigInteger, nullable=False),
+    Column("position", Json, nullable=False),
+    Column("read", BigInteger, nullable=False),
+    Column("learned", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("pending", BigInteger, nullable=False),
+    Column("expired", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("golden", Text, nullable=False),
+    Column("scores", Json, nullable=False),
+    Column("baselines", Json, nullable=False),
+    Column("recipe", Words, nullable=False),
+    Column("identity", Words, nullable=False),
+    Column("schema", Json, nullable=False),
+    Column("config_hash", Text, nullable=False),
+    Column("environment", Json, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expired_at", Moment),
+    Column("run", BigInteger, ForeignKey("runs.run")),
+    ForeignKeyConstraint(["model", "parent"], ["versions.model", "versions.version"]),
+    UniqueConstraint("model", "token"),
+    Index("versions_blob", "blob"),
+)
+
+segment_runs = Table(
+    "segment_runs",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("ordinal", BigInteger, primary_key=True, autoincrement=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", BigInteger, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("stop", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    _of_version(),
+)
+
+segment_holds = Table(
+    "segment_holds",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("ordinal", BigInteger, primary_key=True, autoincrement=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("reason", Words, nullable=False),
+    _of_version(),
+)
+
+held_events = Table(
+    "held_events",
+    metadata,
+    Column("model", Text, ForeignKey("models.name"), primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", BigInteger, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("detail", Words, nullable=False),
+    Column("raw", LargeBinary),
+    Column("timestamp_ms", BigInteger),
+)
+
+score_points = Table(
+    "score_points",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, primary_key=True, autoincrement=False),
+    Column("scores", Json, nullable=False),
+    _of_version(),
+)
+
+refs = Table(
+    "refs",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("moves", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    _of_version(),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("ref", Text, primary_key=True),
+    Column("move", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("old", BigInteger),
+    Column("new", BigInteger, nullable=False),
+    Column("who", Words, nullable=False),
+    Column("why", Words, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    ForeignKeyConstraint(["model", "new"], ["versions.model", "versions.version"]),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run", _Number, primary_key=True, autoincrement=True),
+    Column("model", Text, nullable=False),
+    Column("command", Words, nullable=False),
+    Column("config_hash", Text, nullable=False),
+    Column("config", Json, nullable=False),
+    Column("environment", Json, nullable=False),
+    Column("host", Words, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("pid_started", Float(53), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("outcome", Text, nullable=False),
+    Column("error", Words),
+    Column("result", Json, nullable=False),
+    Index("runs_model", "model"),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("released", Boolean, nullable=False),
+    Column("run", BigInteger, ForeignKey("runs.run")),
+    Column("host", Words, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("pid_started", Float(53), nullable=False),
+    Column("state", Words, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("read", BigInteger, nullable=False),
+    Column("learned", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("lag", BigInteger),
+    Column("events_per_s", Float(53), nullable=False),
+    Column("detail", Words, nullable=False),
+)

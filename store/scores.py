@@ -1,0 +1,32 @@
+"""The score series: points belong to versions, so that a rollback takes its points along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from store import snapshots
+from store.dialects import insert
+from store.schema import score_points
+from store.types import ScorePoint
+
+
+def add(connection: Connection, model: str, version: int, points: Sequence[ScorePoint]) -> None:
+    """Add points to a version; a point that is there already stays as it is."""
+    if not points:
+        return
+    values = [{"model": model, "version": version, "events": point.events, "scores": point.scores} for point in points]
+    connection.execute(insert(connection, score_points).on_conflict_do_nothing(), values)
+
+
+def along(connection: Connection, model: str, version: int) -> list[tuple[int, ScorePoint]]:
+    """Return (version, point) for the lineage of a version, by events."""
+    snapshots.numbered(connection, model, version)
+    line = snapshots.ancestry(model, version).subquery()
+    query = (
+        select(score_points)
+        .where(score_points.c.model == model, score_points.c.version.in_(select(line.c.version)))
+        .order_by(score_points.c.events, score_points.c.version)
+    )
+    return [(entry.version, ScorePoint(entry.events, entry.scores)) for entry in connection.execute(query)]

@@ -1,0 +1,55 @@
+"""From the `log` of a configuration to a log or a writer: kafka://host:port/topic, or file:path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stream.appender import FileLogWriter
+from stream.errors import ConfigError
+from stream.files import FileLog
+from stream.log import Log, Writer
+
+
+def open_log(url: str, *, base: Path, until_end: bool, settings: Mapping[str, str], group: str) -> Log:
+    """Open a log; a relative path is relative to `base`. `until_end` fixes the end of files where it is now.
+
+    Raises `ConfigError` for what is no log, `LogUnreachable` for one that cannot be read.
+    """
+    if url.startswith("kafka:"):
+        # Loading librdkafka takes a tenth of a second, which commands on files need not spend.
+        from stream.kafka import KafkaLog, parse_url  # noqa: PLC0415
+
+        address = parse_url(url)
+        return KafkaLog(address.bootstrap, address.topic, settings=settings, group=group)
+    return FileLog(file_path(url, base), until_end=until_end)
+
+
+def open_writer(url: str, *, base: Path, settings: Mapping[str, str], partitions: int | None = None) -> Writer:
+    """Open a log for writing to its end. Where it does not exist it is made, with `partitions` if that many are wanted.
+
+    Raises `ConfigError` for what cannot be written to, `LogUnreachable` for what is out of reach.
+    """
+    if url.startswith("kafka:"):
+        from stream.kafka import KafkaWriter, parse_url  # noqa: PLC0415  (as above)
+
+        address = parse_url(url)
+        return KafkaWriter(address.bootstrap, address.topic, settings=settings, partitions=partitions)
+    return FileLogWriter(file_path(url, base), partitions=partitions or 1)
+
+
+def file_path(url: str, base: Path) -> Path:
+    """Return the path that a file URL means. Raises `ConfigError` for any other URL.
+
+    >>> file_path("file:topics/elec2/", Path("/srv")).as_posix()
+    '/srv/topics/elec2'
+    >>> file_path("file:///data/elec2.csv", Path("/srv")).as_posix()
+    '/data/elec2.csv'
+    """
+    scheme, colon, path = url.partition(":")
+    if scheme != "file" or not colon or not path:
+        raise ConfigError(
+            f"expected a log such as kafka://host:port/topic or file:path, found {url!r}",
+            "see [source] log in the README",
+        )
+    return base / path.removeprefix("//")

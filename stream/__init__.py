@@ -1,0 +1,1 @@
+"""The consumer process, replay and the command line: feeds labeled events to learners, keeps what they learned."""

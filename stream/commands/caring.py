@@ -1,0 +1,148 @@
+"""Commands that care for the installation: doctor, db upgrade."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from learners import read_recipe
+from learners.errors import LearnerError
+from store import ModelStore, Store
+from store.errors import StoreError
+from stream.commands.opened import console, print_json
+from stream.commands.status import state_of
+from stream.config import Config, read_config
+from stream.consumer import check_unchanged
+from stream.environment import environment, require_same
+from stream.errors import ConfigError, StreamError
+from stream.sources import open_log
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: well (True), ill (False), or nothing to say (None); what was found; what to do."""
+
+    name: str
+    well: bool | None
+    found: str
+    hint: str = ""
+
+
+def doctor(path: Path, *, as_json: bool) -> bool:
+    """Check configuration, recipe, store, log and environment; False if something is ill. Changes nothing."""
+    checks = list(_checks(path))
+    if as_json:
+        print_json([{"check": c.name, "well": c.well, "found": c.found, "hint": c.hint} for c in checks])
+    else:
+        marks = {True: "[green]well[/]", False: "[red]ill [/]", None: "[yellow]none[/]"}
+        for check in checks:
+            console().print(f"{marks[check.well]}  {check.name:<14} ", end="", highlight=False)
+            console().print(check.found, highlight=False, markup=False, soft_wrap=True)
+            if check.hint and check.well is False:
+                console().print(f"      {'':<14} {check.hint}", highlight=False, markup=False, soft_wrap=True)
+    return all(check.well is not False for check in checks)
+
+
+def _checks(path: Path) -> Iterator[Check]:
+    try:
+        config = read_config(path)
+    except ConfigError as error:
+        yield Check("configuration", well=False, found=str(error), hint=error.hint)
+        return
+    yield Check("configuration", well=True, found=f"{path} (model {config.model.name}, hash {config.hash[:12]})")
+    yield _looked("recipe", lambda: _recipe(config))
+    store: Store | None = None
+    try:
+        store = Store.open(config.store_url)
+        model = store.model(config.model.name)
+        yield Check("store", well=True, found=_without_password(config.store_url))
+    except StoreError as error:
+        yield Check("store", well=False, found=str(error), hint=error.hint)
+        model = None
+    try:
+        yield from _model_checks(config, model if model is not None and model.exists() else None)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _model_checks(config: Config, model: ModelStore | None) -> Iterator[Check]:
+    if model is None:
+        yield Check("versions", well=None, found="the model has none yet; `tidemark train` makes the first")
+        yield _looked("log", lambda: _log(config, None))
+        return
+    yield _looked("versions", lambda: _versions(config, model))
+    yield _looked("log", lambda: _log(config, model))
+    beat = model.heartbeat()
+    yield Check("trainer", well=None if beat is None else True, found=state_of(beat, datetime.now(UTC)))
+    lost = [record for record in model.runs() if record.outcome == "failed"]
+    if lost:
+        yield Check("runs", well=None, found=f"{len(lost)} failed, the last with: {lost[-1].error}")
+
+
+def _looked(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, well=True, found=look())
+    except (StreamError, StoreError, LearnerError) as error:
+        return Check(name, well=False, found=str(error), hint=error.hint)
+
+
+def _recipe(config: Config) -> str:
+    recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
+    return " ".join(recipe.text.split())
+
+
+def _versions(config: Config, model: ModelStore) -> str:
+    """Check that head can be gone on from: bytes, configuration, environment."""
+    head, ref = model.head()
+    model.payload(head.version)
+    recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
+    check_unchanged(model.config(), config.fixed(recipe.identity))
+    require_same({**head.environment, "hash_seed": environment()["hash_seed"]}, f"version {head.version}")
+    learned = f"{head.accounts.learned:,} events learned"
+    return f"head is version {head.version} (move {ref.moves}), {learned}; its bytes are whole"
+
+
+def _log(config: Config, model: ModelStore | None) -> str:
+    """Check that the log is the one that head was made from, and still has what comes next."""
+    group = f"tidemark-{config.model.name}-doctor"
+    log = open_log(config.source.log, base=config.base, until_end=True, settings=config.source.kafka, group=group)
+    try:
+        ends = log.end()
+        found = f"{config.source.log}: {len(ends)} partitions, {sum(ends.values()):,} offsets"
+        if model is None:
+            return found
+        head, _ = model.head()
+        if log.topic not in head.position.topics:
+            raise ConfigError(f"expected the topic of head, found {log.topic}", "point [source] log to it")
+        log.seek(head.position.topics[log.topic])
+        return f"{found}; head's position is in it{_replayable(model, log.earliest(), log.topic)}"
+    finally:
+        log.close()
+
+
+def _replayable(model: ModelStore, earliest: dict[int, int], topic: str) -> str:
+    """Say from which version on the log still has everything."""
+    for version in model.lineage(model.head()[0].version):
+        offsets = version.position.next_offsets().get(topic, {})
+        if all(offset >= earliest.get(partition, 0) for partition, offset in offsets.items()):
+            return f"; it can be replayed from version {version.version} on"
+    return "; no version can be replayed: its events are gone"
+
+
+def _without_password(url: str) -> str:
+    head, mark, tail = url.rpartition("@")
+    return f"{head.split('://')[0]}://…@{tail}" if mark else url
+
+
+def upgrade(path: Path, *, as_json: bool) -> None:
+    """Migrate the store to the schema of this program."""
+    before, after = Store.upgrade(read_config(path).store_url)
+    told: dict[str, Any] = {"from": before, "to": after}
+    if as_json:
+        print_json(told)
+    else:
+        console().print("the store is up to date" if before == after else f"migrated from {before} to {after}")

@@ -1,0 +1,77 @@
+"""What most commands begin with: the configuration read, the store open; and what they end with: output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from store import ModelStore, Store
+from store.errors import NoSuchModel
+from stream.config import Config, read_config
+
+WIDTH_OF_PIPES = 160
+
+
+@contextmanager
+def opened_model(path: Path) -> Iterator[tuple[Config, ModelStore]]:
+    """Give the configuration and its model in the store. Raises `NoSuchModel` if the model has no version."""
+    config = read_config(path)
+    store = Store.open(config.store_url)
+    try:
+        model = store.model(config.model.name)
+        if not model.exists():
+            raise NoSuchModel(config.model.name)
+        yield config, model
+    finally:
+        store.close()
+
+
+def pin_hash_seed() -> None:
+    """Execute this process anew with PYTHONHASHSEED=0, unless it has it: the order of sets must not change results."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606 - this very program, its own arguments
+
+
+def console() -> Console:
+    """Return where people read: as wide as the terminal, wide in a pipe."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_PIPES)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for programs, indented for people."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
+    """Print a table; numbers to the right."""
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        numbers = all(isinstance(line[index], (int, float, type(None))) for line in lines)
+        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for line in lines:
+        table.add_row(*map(told, line))
+    console().print(table)
+
+
+def told(value: Any) -> str:
+    """Write a value for people.
+
+    >>> told(0.82214), told(45312), told(None)
+    ('0.8221', '45,312', '-')
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

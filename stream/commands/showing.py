@@ -1,0 +1,247 @@
+"""Commands that show: log, show, diff, scores, runs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from store import ModelStore
+from store.types import Version
+from stream.commands.opened import console, opened_model, print_json, print_table, told
+
+
+def log(path: Path, *, as_json: bool) -> None:
+    """List all versions, newest first, abandoned ones too; mark those of head's lineage."""
+    with opened_model(path) as (config, model):
+        refs = refs_of(model)
+        versions = model.versions()
+        lineage = {version.version for version in model.lineage(model.head()[0].version)}
+    if as_json:
+        print_json([_log_entry(version, refs[version.version]) for version in versions])
+        return
+    lines = [
+        (
+            f"{'*' if version.version in lineage else ' '} {version.version}",
+            version.parent,
+            " ".join(refs[version.version]),
+            version.kind,
+            version.accounts.learned,
+            version.accounts.held,
+            f"{version.created_at:%Y-%m-%d %H:%M:%S}",
+            version.reason,
+            *(score["cumulative"] for score in version.proof.scores.values()),
+        )
+        for version in reversed(versions)
+    ]
+    metrics = list(versions[-1].proof.scores)
+    columns = ["version", "parent", "refs", "kind", "learned", "held", "created (UTC)", "reason", *metrics]
+    print_table(f"{config.model.name}: versions (* is in head's lineage)", columns, lines)
+
+
+def _log_entry(version: Version, refs: list[str]) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "parent": version.parent,
+        "refs": refs,
+        "kind": version.kind,
+        "learned": version.accounts.learned,
+        "read": version.accounts.read,
+        "held": version.accounts.held,
+        "created_at": version.created_at.isoformat(),
+        "reason": version.reason,
+        "has_bytes": version.blob is not None,
+    }
+
+
+def refs_of(model: ModelStore) -> dict[int, list[str]]:
+    """Return the references of every version."""
+    refs: dict[int, list[str]] = defaultdict(list)
+    for ref in model.refs():
+        refs[ref.version].append(ref.name)
+    return refs
+
+
+def show(path: Path, selector: str, *, as_json: bool) -> None:
+    """Show one version whole."""
+    with opened_model(path) as (_, model):
+        version = model.version(selector)
+        value = _shown(version, model)
+    if as_json:
+        print_json(value)
+        return
+    out = console()
+    out.print(f"[bold]version {version.version}[/] of {version.model}  {' '.join(value['refs'])}")
+    for key in ("kind", "parent", "created_at", "reason", "recipe", "position", "events", "segment", "environment"):
+        out.print(f"  {key:<12} {_flat(value[key])}", highlight=False, markup=False, soft_wrap=True)
+    scored = {"model": version.proof.scores, **version.proof.baselines}
+    lines = [
+        (name, metric, score.get("cumulative"), score.get("window"), score.get("since_last"))
+        for name, scores in scored.items()
+        for metric, score in scores.items()
+    ]
+    print_table("", ["", "metric", "cumulative", "window", "since last"], lines)
+
+
+def _shown(version: Version, model: ModelStore) -> dict[str, Any]:
+    segment = model.segment(version.version)
+    accounts = version.accounts
+    return {
+        "version": version.version,
+        "parent": version.parent,
+        "refs": refs_of(model)[version.version],
+        "kind": version.kind,
+        "created_at": version.created_at.isoformat(),
+        "reason": version.reason,
+        "recipe": version.recipe,
+        "identity": version.identity,
+        "position": version.position.next_offsets(),
+        "events": {
+            "read": accounts.read,
+            "learned": accounts.learned,
+            "held": accounts.held,
+            "pending": accounts.pending,
+            "expired": accounts.expired,
+        },
+        "scores": version.proof.scores,
+        "baselines": version.proof.baselines,
+        "segment": {
+            "runs": len(segment.runs),
+            "events": segment.events,
+            "held": dict(Counter(hold.reason for hold in segment.holds)),
+            "skipped": [
+                {"topic": run.topic, "partition": run.partition, "start": run.start, "stop": run.stop}
+                for run in segment.runs
+                if run.kind in ("skip", "gap")
+            ],
+        },
+        "schema": version.schema,
+        "environment": version.environment,
+        "config_hash": version.config_hash,
+        "blob": version.blob,
+        "bytes": version.size,
+        "run": version.run,
+    }
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{key} {_flat(item)}" for key, item in value.items()) or "-"
+    return told(value)
+
+
+def diff(path: Path, one: str, other: str, *, as_json: bool) -> None:
+    """Compare two versions: scores, accounts, positions, and where they parted."""
+    with opened_model(path) as (_, model):
+        first, second = model.version(one), model.version(other)
+        ancestors = {version.version for version in model.lineage(first.version)}
+        parted = max(version.version for version in model.lineage(second.version) if version.version in ancestors)
+    scores = {
+        metric: {
+            span: {
+                "from": was,
+                "to": (now := second.proof.scores.get(metric, {}).get(span)),
+                "change": _change(was, now),
+            }
+            for span, was in first.proof.scores[metric].items()
+        }
+        for metric in first.proof.scores
+    }
+    changed = {
+        key: {"from": getattr(first, key), "to": getattr(second, key)}
+        for key in ("recipe", "config_hash", "environment", "schema")
+        if getattr(first, key) != getattr(second, key)
+    }
+    learned = {"from": first.accounts.learned, "to": second.accounts.learned}
+    position = {"from": first.position.next_offsets(), "to": second.position.next_offsets()}
+    if as_json:
+        print_json(
+            {
+                "from": first.version,
+                "to": second.version,
+                "common_ancestor": parted,
+                "learned": learned,
+                "position": position,
+                "scores": scores,
+                "changed": changed,
+            }
+        )
+        return
+    lines = [
+        (metric, span, value["from"], value["to"], value["change"])
+        for metric, spans in scores.items()
+        for span, value in spans.items()
+    ]
+    lines.append(("learned", "", learned["from"], learned["to"], learned["to"] - learned["from"]))
+    title = f"version {first.version} to {second.version} (common ancestor: {parted})"
+    print_table(title, ["", "", f"v{first.version}", f"v{second.version}", "change"], lines)
+    for key in changed:
+        console().print(f"  {key} differs")
+
+
+def _change(was: float | None, now: float | None) -> float | None:
+    return None if was is None or now is None else now - was
+
+
+def scores(path: Path, selector: str, *, form: str) -> None:
+    """Show the score series along the lineage of a version: a point every `window` learned events."""
+    with opened_model(path) as (config, model):
+        points = model.points(model.version(selector).version)
+        metrics = config.metrics
+    if form == "json":
+        print_json([{"events": point.events, "version": number, "scores": point.scores} for number, point in points])
+        return
+    spans = ("cumulative", "window")
+    columns = ["events", "version", *(f"{metric} {span}" for metric in metrics for span in spans)]
+    lines = [
+        (point.events, number, *(point.scores.get(metric, {}).get(span) for metric in metrics for span in spans))
+        for number, point in points
+    ]
+    if form == "csv":
+        out = csv.writer(sys.stdout, lineterminator="\n")
+        out.writerow(column.replace(" ", "_") for column in columns)
+        out.writerows(lines)
+        return
+    print_table(f"{config.model.name}: scores", columns, lines)
+
+
+def runs(path: Path, *, as_json: bool) -> None:
+    """List every run, failures too."""
+    with opened_model(path) as (config, model):
+        records = model.runs()
+    if as_json:
+        print_json(
+            [
+                {
+                    "run": record.run,
+                    "command": record.command,
+                    "outcome": record.outcome,
+                    "error": record.error,
+                    "started_at": record.started_at.isoformat(),
+                    "ended_at": record.ended_at.isoformat() if record.ended_at else None,
+                    "config_hash": record.config_hash,
+                    "environment": record.environment,
+                    "host": record.host,
+                    "pid": record.pid,
+                    "result": record.result,
+                }
+                for record in records
+            ]
+        )
+        return
+    lines = [
+        (
+            record.run,
+            record.command,
+            record.outcome,
+            f"{record.started_at:%Y-%m-%d %H:%M:%S}",
+            f"{(record.ended_at - record.started_at).total_seconds():.1f} s" if record.ended_at else "-",
+            record.config_hash[:12],
+            record.error or "",
+        )
+        for record in records
+    ]
+    columns = ["run", "command", "outcome", "started (UTC)", "took", "config", "error"]
+    print_table(f"{config.model.name}: runs", columns, lines)

@@ -1,0 +1,266 @@
+"""Configuration as code: one `tidemark.toml`, checked as a whole before anything is touched.
+
+Every setting can also come from the environment (`TIDEMARK_STORE__URL`), which wins: a secret need not stand in a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from stream.errors import ConfigError
+
+Task = Literal["binary", "multiclass", "regression"]
+_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def read_duration(value: Any) -> Any:
+    """Read "500ms", "60s", "10m", "12h" or "7d"; other values are left to pydantic.
+
+    >>> read_duration("90s")
+    datetime.timedelta(seconds=90)
+    """
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value.strip())):
+        return timedelta(seconds=float(found[1]) * _UNITS_S[found[2]])
+    if isinstance(value, (str, bool)):
+        told = 'expected a duration such as "500ms", "60s", "10m", "12h" or "7d"'
+        raise ValueError(told)  # noqa: TRY004 - pydantic gathers ValueErrors
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+
+
+class Table(BaseModel):
+    """A table of the file: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelTable(Table):
+    """`[model]`: what is learned, from which field, by which learner."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    task: Task
+    target: str = Field(min_length=1)
+    learner: str = Field(min_length=1)
+    positive: str | bool | int | float | None = None
+
+    @model_validator(mode="after")
+    def _positive_is_binary(self) -> Self:
+        if self.positive is not None and self.task != "binary":
+            raise ValueError(f'`positive` belongs to task = "binary", not to "{self.task}"')
+        return self
+
+
+class SourceTable(Table):
+    """`[source]`: the log of events, and which of its fields mean what."""
+
+    log: str = Field(min_length=1)
+    start: str | dict[int, Annotated[int, Field(ge=0)]] = "earliest"
+    moment: str | None = None
+    id: str | None = None
+    ignore: tuple[str, ...] = ()
+    kafka: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("kafka", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        """Let librdkafka's numbers and booleans be written as such."""
+        if not isinstance(value, dict):
+            return value
+        return {key: str(v).lower() if isinstance(v, bool) else str(v) for key, v in value.items()}
+
+
+class FieldTable(Table):
+    """One feature of `[schema]`: its type, and optionally bounds, allowed values, if it must be there, its owner."""
+
+    type: Literal["number", "bool", "category", "time"]
+    min: float | None = None
+    max: float | None = None
+    values: tuple[str, ...] | None = None
+    required: bool = False
+    owner: str | None = None
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        if self.type != "number" and (self.min is not None or self.max is not None):
+            raise ValueError(f"`min` and `max` are for numbers, not for {self.type}")
+        if self.type != "category" and self.values is not None:
+            raise ValueError(f"`values` is for categories, not for {self.type}")
+        return self
+
+
+class ValidationTable(Table):
+    """`[validation]`: which of river's metrics, and how long the window is (events)."""
+
+    metrics: tuple[str, ...] = ()
+    window: int = Field(default=1000, ge=1, le=1_000_000)
+
+
+class SnapshotsTable(Table):
+    """`[snapshots]`: how often a version is saved, and how many keep their bytes."""
+
+    every_events: int = Field(default=50_000, ge=1)
+    every: Duration = timedelta(seconds=60)
+    keep_last: int = Field(default=20, ge=1)
+    held_bytes_max: int = Field(default=8 << 20, ge=1)
+
+
+class GateTable(Table):
+    """`[gate]`: numbers beyond +-bound are held: one 1e308 ruins a learner for ever."""
+
+    bound: float = Field(default=1e15, gt=0, le=1e300)
+
+
+class PublishTable(Table):
+    """`[publish]`: champion follows head by itself, by learned events or by time."""
+
+    every_events: int | None = Field(default=None, ge=1)
+    every: Duration | None = None
+
+
+class StoreTable(Table):
+    """`[store]`: the database."""
+
+    url: str = "sqlite:///tidemark.db"
+
+
+class Config(BaseSettings):
+    """The whole file. `base` is its folder: relative paths are relative to it."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="TIDEMARK_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    model: ModelTable
+    source: SourceTable
+    fields: dict[str, FieldTable | Literal["ignore", "hold"]] = Field(default_factory=dict, alias="schema")
+    validation: ValidationTable = ValidationTable()
+    snapshots: SnapshotsTable = SnapshotsTable()
+    gate: GateTable = GateTable()
+    publish: PublishTable = PublishTable()
+    store: StoreTable = StoreTable()
+    base: Path = Field(default=Path(), exclude=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file; read no other place."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _fields_fit(self) -> Self:
+        for name, spec in self.fields.items():
+            if isinstance(spec, str) and name != "unknown":
+                raise ValueError(f'schema.{name}: expected a table such as {{ type = "number" }}, found "{spec}"')
+            if name in (self.model.target, self.source.id):
+                raise ValueError(f"schema.{name}: the target and the id are never features")
+        return self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics asked for, or the usual ones of the task."""
+        usual = {"binary": ("Accuracy", "F1"), "multiclass": ("Accuracy", "MacroF1"), "regression": ("MAE", "RMSE")}
+        return self.validation.metrics or usual[self.model.task]
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, with a relative SQLite path made absolute from the file's folder."""
+        head, mark, path = self.store.url.partition("sqlite:///")
+        if mark and not head and path and path != ":memory:" and not path.startswith("/"):
+            return f"sqlite:///{(self.base / path).resolve()}"
+        return self.store.url
+
+    def fixed(self, identity: str) -> dict[str, Any]:
+        """Return what may not change once the model has versions; `identity` is the recipe's canonical form."""
+        return {
+            "model.name": self.model.name,
+            "model.task": self.model.task,
+            "model.target": self.model.target,
+            "model.positive": self.model.positive,
+            "model.learner": identity,
+            "schema": {
+                name: spec if isinstance(spec, str) else spec.model_dump(mode="json", exclude={"owner"})
+                for name, spec in self.fields.items()
+            },
+            "schema order": [name for name in self.fields if name != "unknown"],
+            "source.moment": self.source.moment,
+            "source.id": self.source.id,
+            "source.ignore": sorted(self.source.ignore),
+            "validation.metrics": list(self.metrics),
+            "validation.window": self.validation.window,
+        }
+
+    def public(self) -> dict[str, Any]:
+        """Return the configuration as plain values, without what may hold a secret (broker settings, store URL)."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"store": True, "source": {"kafka": True}})
+
+    @property
+    def hash(self) -> str:
+        """A SHA-256 of `public`, in hexadecimal."""
+        return hashlib.sha256(msgspec.json.encode(self.public(), order="deterministic")).hexdigest()
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a configuration file. Raises `ConfigError` naming every wrong key, and likely meant ones."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"expected a configuration file, found none at {path}",
+            "go to the folder that has tidemark.toml, or name the file with -c FILE; `tidemark demo` writes an example",
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}", "mend the line that it names") from error
+    if "base" in tables:
+        raise ConfigError(f"{path}: base: unknown key", "remove it")
+    try:
+        return Config(**tables, base=path.resolve().parent)
+    except ValidationError as error:
+        raise ConfigError(
+            "\n".join([f"{path}:", *map(_told, error.errors())]), "see `Configuration` in the README"
+        ) from None
+
+
+def _told(error: Any) -> str:
+    """Say one of pydantic's errors as a person would."""
+    key = ".".join(str(part) for part in error["loc"]) or "the file"
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _keys(error["loc"][:-1]), n=1)
+        return f"  {key}: unknown key" + (f"; did you mean `{near[0]}`?" if near else "")
+    if error["type"] == "missing":
+        return f"  {key}: is missing"
+    found = f", found {error['input']!r}" if isinstance(error.get("input"), (str, int, float)) else ""
+    return f"  {key}: {error['msg'].removeprefix('Value error, ')}{found}"
+
+
+def _keys(path: tuple[Any, ...]) -> list[str]:
+    """Return the keys that a table knows."""
+    table: Any = Config
+    for part in path:
+        field = table.model_fields.get(part)
+        table = field.annotation if field is not None else None
+        if not (isinstance(table, type) and issubclass(table, BaseModel)):
+            return []
+    return [field.alias or name for name, field in table.model_fields.items() if name != "base"]

@@ -1,0 +1,117 @@
+"""The owner of a head: claims it, watches whether it moved or was taken, and tells the world that it lives.
+
+Looks at the store at most every WATCH_S, never for each event; tells of itself every BEAT_S.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psutil
+
+from store import ModelStore
+from store.errors import Fenced, HeadMoved
+from store.types import Heartbeat, Ref
+
+WATCH_S = 0.25
+BEAT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """This process, as others can check whether it lives: a pid alone may be another's by now."""
+
+    host: str
+    pid: int
+    started: float
+
+    @classmethod
+    def this(cls) -> Process:
+        """Return the running one."""
+        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What the trainer is doing: counts are cumulative along the lineage; `lag` in events, None if unknown."""
+
+    state: str
+    version: int
+    read: int
+    learned: int
+    held: int
+    lag: int | None
+
+
+class Owner:
+    """Owns head under one epoch. Times are monotonic seconds."""
+
+    def __init__(self, store: ModelStore, process: Process, run: int, epoch: int) -> None:
+        self._store = store
+        self._process = process
+        self._run = run
+        self._ref: Ref | None = None
+        self._watched_at = self._beaten_at = float("-inf")
+        self._pace: deque[tuple[float, int]] = deque(maxlen=6)
+        self.epoch = epoch
+        self.events_per_s = 0.0
+
+    def follows(self, ref: Ref) -> None:
+        """Remember where head was last seen."""
+        if ref.epoch > self.epoch:
+            raise Fenced(expected=self.epoch, found=ref.epoch)
+        self._ref = ref
+
+    def check(self, vitals: Vitals, now: float) -> None:
+        """Raise `HeadMoved` or `Fenced` if head is not where it was; tell of us. Cheap when called often."""
+        if now - self._watched_at < WATCH_S:
+            return
+        self._watched_at = now
+        assert self._ref is not None, "check before follows"
+        found = self._store.watch()
+        if found.epoch > self.epoch:
+            raise Fenced(expected=self.epoch, found=found.epoch)
+        if found.moves != self._ref.moves:
+            raise HeadMoved("head", expected=self._ref.moves, found=found.moves)
+        if now - self._beaten_at >= BEAT_S:
+            self.beat(vitals, now)
+
+    def beat(self, vitals: Vitals, now: float) -> None:
+        """Write a heartbeat."""
+        self._beaten_at = now
+        if self._pace and vitals.read < self._pace[-1][1]:
+            self._pace.clear()
+        self._pace.append((now, vitals.read))
+        then, read = self._pace[0]
+        elapsed = now - then
+        self.events_per_s = (vitals.read - read) / elapsed if elapsed > 0 else 0.0
+        self._store.beat(
+            Heartbeat(
+                run=self._run,
+                epoch=self.epoch,
+                host=self._process.host,
+                pid=self._process.pid,
+                pid_started=self._process.started,
+                state=vitals.state,
+                at=datetime.now(UTC),
+                version=vitals.version,
+                read=vitals.read,
+                learned=vitals.learned,
+                held=vitals.held,
+                lag=vitals.lag,
+                events_per_s=self.events_per_s,
+            )
+        )
+
+
+def who() -> str:
+    """Return the person or account that acts."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

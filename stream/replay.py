@@ -1,0 +1,206 @@
+"""Replay: what a version read, again, in recorded order; and the proof that it gives the same version.
+
+Replay judges with the holds that were recorded, never with today's gate.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from learners import Learner, Sealed, read_recipe
+from learners.errors import StateError
+from store import ModelStore
+from store.errors import BytesExpired, CorruptSnapshot
+from store.types import Cursor, Run, Segment, TopicPosition, Version
+from stream.config import Config
+from stream.decode import Decoder
+from stream.environment import differences, environment
+from stream.errors import LogLost, LogMismatch, NotEqual
+from stream.gate import Gate
+from stream.log import POLL_S_MAX, Batch, Log, Span
+from stream.schema import Schema
+
+SILENCE_POLLS_MAX = 60
+"""Empty polls in a row before events that should be in the log are said to be gone."""
+
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What verify found: equal, not equal, or None where it cannot tell; and why."""
+
+    version: int
+    equal: bool | None
+    events: int
+    why: str | None = None
+
+
+def verify(store: ModelStore, log: Log, config: Config, version: Version, tell: Tell) -> Verification:
+    """Recompute a version from its parent and compare predictions, golden predictions and scores, bit for bit.
+
+    `tell` is called with the number of events replayed so far.
+    """
+    events = store.segment(version.version).events
+    if found := differences(version.environment, environment()):
+        return Verification(version.version, None, events, f"made in another environment: {'; '.join(found)}")
+    try:
+        if version.kind == "skip":
+            return _verify_skip(store, version)
+        _check_own_bytes(store, version)
+        sealed = _recompute(store, log, config, version, tell)
+    except (LogLost, LogMismatch) as gone:
+        return Verification(version.version, None, events, f"the log no longer has the events: {gone}")
+    except (NotEqual, CorruptSnapshot, StateError) as unequal:
+        return Verification(version.version, False, events, str(unequal))
+    why = _difference(version, sealed)
+    return Verification(version.version, why is None, events, why)
+
+
+def _verify_skip(store: ModelStore, version: Version) -> Verification:
+    """Compare bytes: a skip has its parent's, and read nothing."""
+    assert version.parent is not None, "a skip has a parent"
+    parent = store.version(version.parent)
+    if version.blob is None or parent.blob is None:
+        return Verification(version.version, None, 0, "the bytes of the version or its parent were expired")
+    store.payload(version.version)
+    equal = version.blob == parent.blob
+    return Verification(version.version, equal, 0, None if equal else "its bytes are not its parent's")
+
+
+def _check_own_bytes(store: ModelStore, version: Version) -> None:
+    """Check the version's own bytes against its golden predictions, unless they were expired. Raises `StateError`."""
+    if version.blob is not None:
+        Learner.restore(store.payload(version.version), version.proof.golden)
+
+
+def _recompute(store: ModelStore, log: Log, config: Config, version: Version, tell: Tell) -> Sealed:
+    """Return the version as computed anew from its parent."""
+    if version.parent is None:
+        return _fresh(config, version).seal()
+    learner = learner_at(store, log, config, store.version(version.parent), tell)
+    return replay_version(store, log, config, version, learner, tell)
+
+
+def _fresh(config: Config, genesis: Version) -> Learner:
+    """Return the learner of a genesis version: nothing learned."""
+    recipe = read_recipe(genesis.recipe, config.model.task, search_path=config.base)
+    if recipe.identity != genesis.identity:
+        raise NotEqual("the recipe builds another model today than the version was made with")
+    names = Schema.from_json(genesis.schema).names
+    return Learner.new(recipe, features=names, metrics=config.metrics, window=config.validation.window)
+
+
+def learner_at(store: ModelStore, log: Log, config: Config, version: Version, tell: Tell) -> Learner:
+    """Return a version's learner: from its bytes, or replayed from its nearest ancestor that has them."""
+    missing: list[Version] = []
+    while version.blob is None:
+        if version.parent is None:
+            raise BytesExpired(version.model, version.version, None)
+        missing.append(version)
+        version = store.version(version.parent)
+    learner = Learner.restore(store.payload(version.version), version.proof.golden)
+    for child in reversed(missing):
+        sealed = replay_version(store, log, config, child, learner, tell)
+        if child.kind != "skip" and (why := _difference(child, sealed)):
+            raise NotEqual(f"version {child.version}, replayed since its bytes were expired, is not equal: {why}")
+    return learner
+
+
+def replay_version(
+    store: ModelStore, log: Log, config: Config, version: Version, learner: Learner, tell: Tell
+) -> Sealed:
+    """Let the learner of a version's parent learn the version's segment, and seal it."""
+    segment = store.segment(version.version)
+    schema = Schema.from_json(version.schema)
+    gate = Gate(log.topic, Decoder(schema, log.format, bound=config.gate.bound))
+    recorded = {(hold.partition, hold.offset): hold.reason for hold in segment.holds if hold.topic == log.topic}
+    held = replayed = 0
+    for batch in read_segment(log, segment, version.position.topics[log.topic].identity):
+        verdicts = gate.replay(batch, recorded)
+        learner.test_then_train(verdicts.xs, verdicts.ys)
+        held += len(verdicts.held)
+        replayed += len(batch)
+        tell(len(batch))
+    if (replayed, held) != (segment.events, len(recorded)):
+        raise NotEqual(
+            f"the log changed: expected {segment.events} events with {len(recorded)} held, found {replayed} with {held}"
+        )
+    return learner.seal()
+
+
+def _difference(version: Version, sealed: Sealed) -> str | None:
+    """Say in what the version and the recomputed one differ; None if equal."""
+    proof = version.proof
+    if sealed.digest != proof.digest:
+        return "the predictions of its segment differ"
+    if sealed.golden != proof.golden:
+        return "the golden predictions differ"
+    if sealed.scores != proof.scores:
+        return "the scores differ"
+    if sealed.baselines != proof.baselines:
+        return "the scores of the baselines differ"
+    return None
+
+
+def read_segment(log: Log, segment: Segment, identity: str) -> Iterator[Batch]:
+    """Read the runs of a segment again, in recorded order, over all partitions.
+
+    Partitions are read side by side, and what comes early waits: at most the segment itself is held in memory. Raises
+    `LogLost` when the log no longer has the events.
+    """
+    runs = [run for run in segment.runs if run.topic == log.topic and run.kind in ("read", "late")]
+    starts: dict[int, int] = {}
+    for run in runs:
+        starts[run.partition] = min(run.start, starts.get(run.partition, run.start))
+    if not runs:
+        return
+    cursors = {partition: Cursor(start) for partition, start in {**log.end(), **starts}.items()}
+    log.seek(TopicPosition(identity, cursors))
+    waiting: dict[int, deque[Span]] = {partition: deque() for partition in starts}
+    for run in runs:
+        yield from _read_run(log, run, waiting)
+
+
+def _read_run(log: Log, run: Run, waiting: dict[int, deque[Span]]) -> Iterator[Batch]:
+    """Give out the events of one run as they come."""
+    at, silent = run.start, 0
+    while at < run.stop:
+        while waiting[run.partition] and at < run.stop:
+            span = waiting[run.partition].popleft()
+            now, later = _split(span, run.stop)
+            if later is not None:
+                waiting[run.partition].appendleft(later)
+            at = now.stop
+            yield Batch((now,))
+        if at >= run.stop:
+            return
+        batch = log.poll(POLL_S_MAX)
+        silent = 0 if batch.spans else silent + 1
+        if silent > SILENCE_POLLS_MAX:
+            raise LogLost(f"expected offsets {at} to {run.stop} of partition {run.partition}, the log brings none")
+        for span in batch.spans:
+            if span.partition in waiting:
+                waiting[span.partition].append(span)
+
+
+def _split(span: Span, stop: int) -> tuple[Span, Span | None]:
+    """Cut a span at an offset.
+
+    >>> now, later = _split(Span(0, 5, 8, [5, 7], [b"a", b"b"], [None, None]), 7)
+    >>> now.offsets, now.stop, later.offsets, later.start
+    ([5], 7, [7], 7)
+    """
+    if span.stop <= stop:
+        return span, None
+    count = sum(offset < stop for offset in span.offsets)
+    return (
+        Span(span.partition, span.start, stop, *_columns(span, slice(None, count))),
+        Span(span.partition, stop, span.stop, *_columns(span, slice(count, None))),
+    )
+
+
+def _columns(span: Span, part: slice) -> tuple[list[int], list[bytes], list[int | None]]:
+    return span.offsets[part], span.values[part], span.timestamps_ms[part]

@@ -1,0 +1,56 @@
+"""A run: one execution of a command, kept with its configuration and outcome, also when it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from store import ModelStore
+from store.types import Outcome
+from stream.config import Config
+from stream.environment import environment
+from stream.owner import Process
+
+
+@dataclass(slots=True)
+class OpenRun:
+    """A run under way: what is put into `result` is kept with its outcome."""
+
+    run: int
+    process: Process
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def recorded(store: ModelStore, config: Config, command: str) -> Iterator[OpenRun]:
+    """Record a run: "done" when the block ends, "failed" with its error when it raises, "lost" if it never ends.
+
+    Runs of this host whose process is gone are marked lost first.
+    """
+    process = Process.this()
+    store.mark_lost(host=process.host, now=datetime.now(UTC))
+    run = OpenRun(
+        store.start_run(
+            command=command,
+            config_hash=config.hash,
+            config=config.public(),
+            environment=environment(),
+            host=process.host,
+            pid=process.pid,
+            pid_started=process.started,
+            now=datetime.now(UTC),
+        ),
+        process,
+    )
+    try:
+        yield run
+    except BaseException as error:
+        outcome: Outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        store.end_run(
+            run.run, outcome=outcome, error=f"{type(error).__name__}: {error}", result=run.result, now=datetime.now(UTC)
+        )
+        raise
+    store.end_run(run.run, outcome="done", error=None, result=run.result, now=datetime.now(UTC))

@@ -1,0 +1,94 @@
+"""When a version is due, how large a batch may be, and when champion follows. Policy only: `now` is passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream.config import Config
+from stream.log import EVENTS_PER_POLL_MAX
+from stream.segment import OpenSegment
+
+BATCH_S_MAX = 0.2
+"""About how long one batch may be learned: the trainer looks for a moved head between batches, and a slow model too
+must follow a rollback within a second."""
+
+EVENTS_FIRST = 8
+"""The size of the first batch, before the speed of the model is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When to save and publish. Times in seconds, counts in events; None is never."""
+
+    every_events: int
+    every_s: float
+    held_bytes_max: int
+    publish_events: int | None
+    publish_s: float | None
+
+    @classmethod
+    def of(cls, config: Config) -> Policy:
+        """Return what the configuration says."""
+        publish = config.publish.every
+        return cls(
+            every_events=config.snapshots.every_events,
+            every_s=config.snapshots.every.total_seconds(),
+            held_bytes_max=config.snapshots.held_bytes_max,
+            publish_events=config.publish.every_events,
+            publish_s=publish.total_seconds() if publish is not None else None,
+        )
+
+
+class Schedule:
+    """Applies the policy to one trainer. Times are monotonic seconds.
+
+    `published_ago_s` and `unpublished` (learned events) tell how far head is ahead of champion at the start.
+    """
+
+    def __init__(
+        self, policy: Policy, now: float, *, published_ago_s: float | None = None, unpublished: int = 0
+    ) -> None:
+        self._policy = policy
+        self._saved_at = now
+        self._published_at = now - published_ago_s if published_ago_s is not None else float("-inf")
+        self._unpublished = unpublished
+        self._event_s: float | None = None
+        self._batch_max = EVENTS_FIRST
+
+    @property
+    def events_max(self) -> int:
+        """How many events the next batch may have."""
+        return self._batch_max
+
+    def learned(self, events: int, took_s: float) -> None:
+        """Note how long a batch took, so that the next ones keep to about BATCH_S_MAX."""
+        if not events:
+            return
+        event_s = took_s / events
+        self._event_s = event_s if self._event_s is None else 0.7 * self._event_s + 0.3 * event_s
+        fits = int(BATCH_S_MAX / max(self._event_s, event_s, 1e-9))
+        self._batch_max = max(1, min(EVENTS_PER_POLL_MAX, fits, self._batch_max * 4))
+
+    def due(self, segment: OpenSegment, now: float) -> bool:
+        """Tell whether a version is due: by events, by time, or by held bytes in memory."""
+        if segment.read == 0:
+            return False
+        return (
+            segment.read >= self._policy.every_events
+            or now - self._saved_at >= self._policy.every_s
+            or segment.held_bytes >= self._policy.held_bytes_max
+        )
+
+    def publishes(self, segment: OpenSegment, now: float) -> bool:
+        """Tell whether champion follows the version that is about to be saved."""
+        policy = self._policy
+        by_events = policy.publish_events is not None and self._unpublished + segment.learned >= policy.publish_events
+        return by_events or (policy.publish_s is not None and now - self._published_at >= policy.publish_s)
+
+    def saved(self, segment: OpenSegment, now: float, *, published: bool) -> None:
+        """Note that a version was saved."""
+        self._saved_at = now
+        self._unpublished += segment.learned
+        if published:
+            self._published_at = now
+            self._unpublished = 0

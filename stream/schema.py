@@ -1,0 +1,199 @@
+"""The schema: which fields are features, in which order and of which type, and how the label is read.
+
+Declared in `[schema]`, or inferred once from the first events; either way pinned in the genesis version. Features reach
+every model in schema order: another order changes results.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from stream.config import Config
+from stream.errors import ConfigError
+
+FieldType = Literal["number", "bool", "category", "time"]
+LabelType = Literal["number", "truth", "category", "integer"]
+EVENTS_TO_INFER = 1000
+"""The first events that a schema is inferred from; fewer at the end of the log."""
+
+MAJORITY = 0.9
+"""The share of the values present that must agree on a type; with less, the field is a category."""
+
+PRESENT_SHARE_MIN = 0.01
+"""A field that fewer events have is not taken for a feature: garbage brings fields of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureField:
+    """One feature: its name and type, and the rules that its values must keep."""
+
+    name: str
+    type: FieldType
+    required: bool = False
+    min: float | None = None
+    max: float | None = None
+    values: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelField:
+    """The label: its field, its type, and for a binary task the value that counts as positive.
+
+    Types: "truth" is a boolean, or 0 and 1; "integer" is a class given as a number.
+    """
+
+    name: str
+    type: LabelType
+    positive: str | bool | int | float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Features in order, the label, and what to do with fields that are neither.
+
+    >>> schema = Schema((FeatureField("x", "number"),), LabelField("y", "number"), "ignore")
+    >>> Schema.from_json(schema.to_json()) == schema
+    True
+    """
+
+    features: tuple[FeatureField, ...]
+    label: LabelField
+    unknown: Literal["ignore", "hold"] = "ignore"
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in schema order."""
+        return tuple(field.name for field in self.features)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, for a JSON column."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Schema:
+        """Read back what `to_json` gave."""
+        return msgspec.convert(value, cls, strict=False)
+
+
+def declared(config: Config, label: LabelField) -> Schema:
+    """Return the schema that `[schema]` declares, with the label's field."""
+    features = tuple(
+        FeatureField(name, spec.type, spec.required, spec.min, spec.max, spec.values)
+        for name, spec in config.fields.items()
+        if not isinstance(spec, str)
+    )
+    return Schema(features, label, _unknown(config), _ignored(config))
+
+
+def infer(config: Config, objects: list[Mapping[str, Any]], *, text: bool, columns: Sequence[str] = ()) -> Schema:
+    """Infer the schema from the first events, by large majority of the values present, so garbage does not decide.
+
+    `text`: values are cells of a CSV file with these `columns`. Raises `ConfigError` if no event has the target,
+    or no feature is left.
+    """
+    target = config.model.target
+    labels = [value[target] for value in objects if present(value.get(target))]
+    if not labels:
+        fields = sorted({key for value in objects for key in value})
+        raise ConfigError(
+            f'expected the target "{target}" in the events, found it in none of the first {len(objects)}; '
+            f"they have {', '.join(fields[:20]) or 'no readable fields'}",
+            "set [model] target to the field that holds the label",
+        )
+    label = LabelField(target, _label_type(config, labels, text=text), config.model.positive)
+    if any(not isinstance(spec, str) for spec in config.fields.values()):
+        return declared(config, label)
+    ignored = {target, *_ignored(config)}
+    seen: dict[str, Counter[str]] = {name: Counter() for name in columns if name not in ignored}
+    for value in objects:
+        for key, item in value.items():
+            if key not in ignored:
+                counts = seen.setdefault(key, Counter())
+                if present(item):
+                    counts[_text_type(item) if text else _type(item)] += 1
+    features = tuple(
+        FeatureField(name, kind)
+        for name, counts in seen.items()
+        if counts.total() >= max(1, len(objects) * PRESENT_SHARE_MIN) and (kind := _majority(counts)) is not None
+    )
+    if not features:
+        raise ConfigError(
+            "expected at least one feature beside the target, found none", "check [source] ignore and the log"
+        )
+    return Schema(features, label, _unknown(config), _ignored(config))
+
+
+def present(value: Any) -> bool:
+    """Tell whether a value is there: absent, null and the empty CSV cell are missing."""
+    return value is not None and value != ""
+
+
+def _ignored(config: Config) -> tuple[str, ...]:
+    names = [*config.source.ignore, *([config.source.id] if config.source.id else [])]
+    return tuple(sorted(set(names)))
+
+
+def _unknown(config: Config) -> Literal["ignore", "hold"]:
+    return "hold" if config.fields.get("unknown") == "hold" else "ignore"
+
+
+def _majority(counts: Counter[str]) -> FieldType | None:
+    """Return the type that nearly all values have; mixed text is a category; lists and objects are no feature."""
+    (kind, most), total = counts.most_common(1)[0], counts.total()
+    if most < total * MAJORITY:
+        kind = "category" if counts["other"] < total * MAJORITY else "other"
+    return kind if kind in ("number", "bool", "category", "time") else None  # type: ignore[return-value]
+
+
+def _type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, str):
+        return "time" if _is_time(value) else "category"
+    return "other"
+
+
+def _text_type(value: str) -> str:
+    if value in ("True", "False", "true", "false"):
+        return "bool"
+    try:
+        float(value)
+    except ValueError:
+        return "time" if _is_time(value) else "category"
+    return "number"
+
+
+def _is_time(value: str) -> bool:
+    try:
+        msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _label_type(config: Config, labels: Iterable[Any], *, text: bool) -> LabelType:
+    """Return how labels are read: by the task, the positive value, and for classes by majority."""
+    if config.model.task == "regression":
+        return "number"
+    if config.model.task == "binary":
+        positive = config.model.positive
+        if isinstance(positive, str):
+            return "category"
+        return "truth" if positive is None or isinstance(positive, bool) or positive in (0, 1) else "number"
+    counts = Counter(_class_type(value, text=text) for value in labels)
+    return "integer" if counts["integer"] >= counts.total() * MAJORITY else "category"
+
+
+def _class_type(value: Any, *, text: bool) -> str:
+    if text:
+        return "integer" if value.lstrip("-").isascii() and value.lstrip("-").isdigit() else "category"
+    return "integer" if isinstance(value, int) and not isinstance(value, bool) else "category"

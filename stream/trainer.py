@@ -1,0 +1,148 @@
+"""The trainer: test, then train, on every event, from the head version on. The only loop that learns live.
+
+Invariants: an event is learned only after it was predicted; a version is saved with the position after the last event
+that it read, in one transaction; when head moved, what was not saved is forgotten and read again.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from learners import Learner, LearnFailed, Point
+from store import ModelStore
+from store.types import NewVersion, Proof, Ref, ScorePoint, Version
+from stream.environment import environment
+from stream.errors import LearnerFailed
+from stream.gate import Gate, Verdicts
+from stream.log import POLL_S_MAX, Batch, Log
+from stream.owner import Owner, Vitals, who
+from stream.schedule import Schedule
+from stream.segment import OpenSegment
+from stream.stop import Stop
+
+
+@dataclass(slots=True)
+class Trainer:
+    """One model's training: its log, gate, store and owner. `ends` is where to stop, None is never.
+
+    `tell` is called with the vitals after every batch; it must be cheap.
+    """
+
+    log: Log
+    gate: Gate
+    store: ModelStore
+    owner: Owner
+    schedule: Schedule
+    stop: Stop
+    ends: Mapping[int, int] | None
+    run: int
+    config_hash: str
+    tell: Callable[[Vitals, Learner], None]
+    saved: list[int] = field(default_factory=list)
+
+    def train(self) -> Version:
+        """Learn until told to stop, or at the end; return head. On `HeadMoved` call again: it goes on from there."""
+        head, ref = self.store.head()
+        learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
+        self.log.seek(head.position.topics[self.log.topic])
+        self.owner.follows(ref)
+        segment = OpenSegment.after(self.log.topic, head)
+
+        while not self.stop.requested and not segment.reached(self.ends):
+            batch = self.log.poll(POLL_S_MAX, self.schedule.events_max)
+            verdicts = self.gate.judge(batch)
+            self._test_then_train(learner, batch, verdicts)
+            segment.extend(batch, verdicts)
+            if self.schedule.due(segment, time.monotonic()):
+                head, ref = self._save(learner, segment, ref, "due")
+                segment = OpenSegment.after(self.log.topic, head)
+            vitals = self._vitals(segment, "training" if batch else "idle")
+            self.owner.check(vitals, time.monotonic())
+            self.tell(vitals, learner)
+
+        return self._finish(learner, segment, ref)
+
+    def _test_then_train(self, learner: Learner, batch: Batch, verdicts: Verdicts) -> None:
+        """Learn a batch, and note how long it took."""
+        began = time.perf_counter()
+        try:
+            learner.test_then_train(verdicts.xs, verdicts.ys)
+        except LearnFailed as failed:
+            raise _located(failed, self.log.topic, verdicts) from failed
+        self.schedule.learned(len(batch), time.perf_counter() - began)
+
+    def _finish(self, learner: Learner, segment: OpenSegment, ref: Ref) -> Version:
+        """Save what is not saved; at the end of the log also the last point of the score series."""
+        at_end = self.ends is not None and segment.reached(self.ends)
+        if at_end:
+            learner.point()
+        if segment.read:
+            head, ref = self._save(learner, segment, ref, "end of the log" if at_end else "stopped")
+            return head
+        if at_end:
+            self.store.add_points(segment.parent.version, _points(learner.seal().points))
+        return segment.parent
+
+    def _save(self, learner: Learner, segment: OpenSegment, ref: Ref, reason: str) -> tuple[Version, Ref]:
+        """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""
+        now = time.monotonic()
+        publish = self.schedule.publishes(segment, now)
+        new = new_version(learner, segment, self.run, self.config_hash, reason)
+        head, ref = self.store.save(new, ref=ref, who=who(), publish=publish)
+        self.owner.follows(ref)
+        self.schedule.saved(segment, time.monotonic(), published=publish)
+        self.log.commit(head.position.topics[self.log.topic])
+        self.saved.append(head.version)
+        return head, ref
+
+    def _vitals(self, segment: OpenSegment, state: str) -> Vitals:
+        accounts = segment.accounts()
+        return Vitals(state, segment.parent.version, accounts.read, accounts.learned, accounts.held, self.log.lag())
+
+
+def new_version(learner: Learner, segment: OpenSegment, run: int | None, config_hash: str, reason: str) -> NewVersion:
+    """Seal the learner and return the version that follows the segment's parent."""
+    sealed = learner.seal()
+    parent = segment.parent
+    return NewVersion(
+        kind="save",
+        parent=parent.version,
+        state=sealed.state,
+        position=segment.position(),
+        segment=segment.segment(),
+        accounts=segment.accounts(),
+        proof=Proof(sealed.digest, sealed.golden, sealed.scores, sealed.baselines),
+        recipe=parent.recipe,
+        identity=parent.identity,
+        schema=parent.schema,
+        config_hash=config_hash,
+        environment=environment(),
+        token=uuid.uuid4().hex,
+        reason=reason,
+        points=_points(sealed.points),
+        held=tuple(segment.held),
+        run=run,
+    )
+
+
+def _points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
+    return tuple(ScorePoint(point.learned, point.scores) for point in points)
+
+
+def _located(failed: LearnFailed, topic: str, verdicts: Verdicts) -> LearnerFailed:
+    """Say which event the model failed on."""
+    index = failed.index
+    for partition, offsets in verdicts.offsets:
+        if index < len(offsets):
+            place = f"{topic}[{partition}] at offset {offsets[index]}"
+            break
+        index -= len(offsets)
+    else:
+        place = "an event of the last batch"
+    return LearnerFailed(
+        f"the model raised {failed.cause!r} on {place}; head is as it was last saved",
+        "the model's state is not to be trusted after a raise; mend the learner, or let the event be held by [schema]",
+    )

@@ -1,0 +1,32 @@
+"""What learns, and how it is judged: recipes, learners, scores. Knows river and numpy; does no I/O.
+
+Importing it imports river (about a second): commands that learn nothing do not.
+"""
+
+from __future__ import annotations
+
+from learners.errors import LearnerError, LearnFailed, MetricError, RecipeError, StateError, UnseededRecipe
+from learners.learner import Learner, Point, Sealed
+from learners.metrics import fitting, read_metrics
+from learners.predictor import Prediction
+from learners.progressive import Scores
+from learners.recipe import Recipe, Task, read_recipe
+
+__all__ = [
+    "LearnFailed",
+    "Learner",
+    "LearnerError",
+    "MetricError",
+    "Point",
+    "Prediction",
+    "Recipe",
+    "RecipeError",
+    "Scores",
+    "Sealed",
+    "StateError",
+    "Task",
+    "UnseededRecipe",
+    "fitting",
+    "read_metrics",
+    "read_recipe",
+]

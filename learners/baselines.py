@@ -1,0 +1,141 @@
+"""Two predictors that look at no feature, always beside the model: what it must beat to be worth its keep.
+
+They answer as river.dummy's do, prediction for prediction (ties, the first event), but a batch at a time.
+Source: Bifet and others (2015), Efficient online evaluation of big data stream classifiers (no-change, majority).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from learners.outputs import Outputs
+from learners.recipe import Task
+
+
+FEW_LABELS = 4
+"""So many labels are counted faster one label at a time than one event at a time."""
+
+
+class Baseline(Protocol):
+    """Predicts and learns labels in order: each is predicted from those before it."""
+
+    def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
+        """Return what it predicted for each label before it knew it."""
+
+
+class NoChange:
+    """The last label seen (river.dummy.NoChangeClassifier); for a regression the last number.
+
+    >>> NoChange(probabilities=False).predict_then_learn(["a", "b", "b"]).labels
+    [None, 'a', 'b']
+    """
+
+    def __init__(self, *, probabilities: bool, numbers: bool = False) -> None:
+        self.probabilities = probabilities
+        self.numbers = numbers
+        self.last: Any = None
+        self.seen: dict[Any, float] = {}
+
+    def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
+        """Return the labels moved by one."""
+        labels = [self.last, *ys[:-1]]
+        self.last = ys[-1]
+        if self.numbers:
+            return Outputs(labels, labels)
+        if not self.probabilities:
+            return Outputs(labels)
+        numbers: list[dict[Any, float] | None] = []
+        for label in labels:
+            if label is not None:
+                self.seen[label] = 0.0
+            numbers.append({**self.seen, label: 1.0} if label is not None else None)
+        return Outputs(labels, numbers)
+
+
+class Prior:
+    """The most common label so far (river.dummy.PriorClassifier); of equals the one that was seen first.
+
+    >>> Prior(probabilities=False).predict_then_learn(["a", "b", "b", "a"]).labels
+    [None, 'a', 'a', 'b']
+    """
+
+    def __init__(self, *, probabilities: bool) -> None:
+        self.probabilities = probabilities
+        self.counts: Counter[Any] = Counter()
+        self.n = 0
+
+    def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
+        """Return the leader before each label: at once where no label of the batch can change it."""
+        if self.probabilities:
+            return self._one_by_one_with_probabilities(ys)
+        top = self.counts.most_common(2)
+        if top and top[0][1] - (top[1][1] if len(top) > 1 else 0) > len(ys):
+            self._count(ys)
+            return Outputs([top[0][0]] * len(ys))
+        return Outputs(self._one_by_one(ys))
+
+    def _count(self, ys: Sequence[Any]) -> None:
+        known = {label: ys.count(label) for label in self.counts} if len(self.counts) <= FEW_LABELS else {}
+        self.counts.update(known if sum(known.values()) == len(ys) else ys)
+
+    def _one_by_one(self, ys: Sequence[Any]) -> list[Any]:
+        counts, labels = self.counts, []
+        leader = max(counts, key=counts.__getitem__) if counts else None
+        place = {label: index for index, label in enumerate(counts)}
+        for y in ys:
+            labels.append(leader)
+            counts[y] += 1
+            place.setdefault(y, len(place))
+            if leader is None or (counts[y], -place[y]) > (counts[leader], -place[leader]):
+                leader = y
+        return labels
+
+    def _one_by_one_with_probabilities(self, ys: Sequence[Any]) -> Outputs:
+        labels = []
+        numbers: list[dict[Any, float] | None] = []
+        for y, leader in zip(ys, self._leaders(ys), strict=True):
+            labels.append(leader)
+            numbers.append({label: count / self.n for label, count in self.counts.items()} or None)
+            self.counts[y] += 1
+            self.n += 1
+        return Outputs(labels, numbers)
+
+    def _leaders(self, ys: Sequence[Any]) -> list[Any]:
+        ahead = Prior(probabilities=False)
+        ahead.counts = Counter(self.counts)
+        return ahead._one_by_one(ys)
+
+
+class Mean:
+    """The mean of the numbers so far (river.dummy.StatisticRegressor(stats.Mean())): 0.0 at first.
+
+    >>> Mean().predict_then_learn([1.0, 3.0, 5.0]).labels
+    [0.0, 1.0, 2.0]
+    """
+
+    def __init__(self) -> None:
+        self.n = 0.0
+        self.average = 0.0
+
+    def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
+        """Return the mean before each number: the operations of river's stats.Mean, so the same bits."""
+        n, average, labels = self.n, self.average, []
+        for y in ys:
+            labels.append(average)
+            n += 1.0
+            average += (1.0 / n) * (y - average)
+        self.n, self.average = n, average
+        return Outputs(labels, labels)
+
+
+def baselines(task: Task, *, probabilities: bool) -> dict[str, Baseline]:
+    """Return the two baselines of a task by name, untrained.
+
+    >>> list(baselines("regression", probabilities=False))
+    ['NoChange', 'Mean']
+    """
+    if task == "regression":
+        return {"NoChange": NoChange(probabilities=False, numbers=True), "Mean": Mean()}
+    return {"NoChange": NoChange(probabilities=probabilities), "Prior": Prior(probabilities=probabilities)}

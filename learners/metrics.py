@@ -1,0 +1,160 @@
+"""River's metrics by name: which fit a task, and the value of each from counts, losses or ranks.
+
+Every value is river's own, computed by river's class, but for ROCAUC: river's has ten thresholds (its docstring shows
+0.875 where the truth is 0.75), ours is exact, and so exists only over a window: exact needs every prediction.
+An undefined value (nothing scored, a division by zero, NaN) is None.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from river import metrics as river_metrics
+from river.metrics.base import BinaryMetric, ClassificationMetric, MeanMetric, RegressionMetric
+
+from learners.errors import MetricError
+from learners.recipe import Task
+
+Kind = Literal["counts", "mean", "running", "ranks"]
+NOT_A_VALUE = {"ClassificationReport", "ConfusionMatrix"}
+WINDOWED_ALREADY = {"RollingROCAUC": "ROCAUC", "RollingPRAUC": "ROCAUC"}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One of river's metrics and how it is computed: from pair counts, as a mean of losses, running, or by ranks.
+
+    >>> read_metrics(["Accuracy", "LogLoss"], "binary")[1].kind
+    'mean'
+    """
+
+    name: str
+    kind: Kind
+    takes_probabilities: bool
+
+    def make(self) -> Any:
+        """Return a fresh metric of river."""
+        return getattr(river_metrics, self.name)()
+
+
+def fitting(task: Task) -> dict[str, Metric]:
+    """Return the metrics that fit the task, by name.
+
+    >>> sorted(fitting("regression"))
+    ['MAE', 'MAPE', 'MSE', 'R2', 'RMSE', 'RMSLE', 'SMAPE']
+    """
+    found = {}
+    for name in sorted(set(river_metrics.__all__) - NOT_A_VALUE - set(WINDOWED_ALREADY)):
+        cls = getattr(river_metrics, name, None)
+        if isinstance(cls, type) and _fits(cls, task):
+            try:
+                metric = cls()
+            except TypeError:  # it needs an argument: FBeta(beta)
+                continue
+            probabilities = not getattr(metric, "requires_labels", True)
+            found[name] = Metric(name, _kind(cls), takes_probabilities=probabilities)
+    return found
+
+
+def _fits(cls: type, task: Task) -> bool:
+    if task == "regression":
+        return issubclass(cls, RegressionMetric)
+    return issubclass(cls, ClassificationMetric) and (task == "binary" or not issubclass(cls, BinaryMetric))
+
+
+def _kind(cls: type) -> Kind:
+    if cls is river_metrics.ROCAUC:
+        return "ranks"
+    if issubclass(cls, MeanMetric):
+        return "mean" if cls.update is MeanMetric.update else "running"
+    return "running" if issubclass(cls, RegressionMetric) else "counts"
+
+
+def read_metrics(names: Iterable[str], task: Task) -> tuple[Metric, ...]:
+    """Return the metrics of these names, in order, once each. Raises MetricError.
+
+    >>> read_metrics(["Acuracy"], "binary")
+    Traceback (most recent call last):
+    learners.errors.MetricError: no metric 'Acuracy' for task 'binary'
+    """
+    known = fitting(task)
+    for name in names:
+        if name not in known:
+            raise MetricError(f"no metric {name!r} for task {task!r}", hint=_hint(name, task, known))
+    return tuple(known[name] for name in dict.fromkeys(names))
+
+
+def _hint(name: str, task: Task, known: Mapping[str, Metric]) -> str:
+    if name in WINDOWED_ALREADY:
+        return f"every metric is windowed already; ask for {WINDOWED_ALREADY[name]}"
+    if f"Macro{name}" in known:
+        return f"for task {task!r} river has Macro{name}, Micro{name} and Weighted{name}"
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"did you mean {', '.join(near)}?" if near else f"task {task!r} has {', '.join(known)}"
+
+
+def confusion(counts: Mapping[tuple[Any, Any], int]) -> Any:
+    """Return river's ConfusionMatrix of {(y, y_pred): count}, as if each pair had come by itself; None is not scored.
+
+    >>> confusion({(True, True): 3, (True, False): 1}).total_true_positives
+    3.0
+    """
+    matrix = river_metrics.ConfusionMatrix()
+    scored = {pair: count for pair, count in counts.items() if count and pair[1] is not None}
+    for (y, y_pred), count in scored.items():
+        matrix.update(y, y_pred, w=float(count))
+    matrix.n_samples = sum(scored.values())
+    return matrix
+
+
+def value_of_counts(metric: Metric, matrix: Any) -> float | None:
+    """Return the metric's value for a confusion matrix; None where nothing was scored."""
+    if not matrix.n_samples:
+        return None
+    return value_of(getattr(river_metrics, metric.name)(cm=matrix))
+
+
+def value_of_mean(metric: Metric, mean: Any) -> float | None:
+    """Return the value of a metric that is a mean of losses, given river's running mean of them."""
+    if not mean.n:
+        return None
+    judge = metric.make()
+    judge._mean = mean  # noqa: SLF001 - where river's MeanMetric keeps it
+    return value_of(judge)
+
+
+def value_of(judge: Any) -> float | None:
+    """Return what river's metric says, or None where it is undefined.
+
+    >>> value_of(river_metrics.MAE())
+    0.0
+    """
+    try:
+        value = float(judge.get())
+    except (ArithmeticError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def roc_auc(ys: Iterable[bool], scores: Iterable[float]) -> float | None:
+    """Return the exact area under the ROC curve, ties by average rank (Hanley and McNeil 1982; Mann-Whitney U).
+
+    None unless both classes are there. O(n log n).
+
+    >>> roc_auc([False, False, True, True], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
+    positive = np.fromiter(ys, dtype=bool)
+    positives = int(positive.sum())
+    negatives = positive.size - positives
+    if not positives or not negatives:
+        return None
+    _, inverse, sizes = np.unique(np.fromiter(scores, dtype=float), return_inverse=True, return_counts=True)
+    doubled_ranks = 2 * np.cumsum(sizes) - sizes + 1  # twice the average rank of each tie: whole numbers, so exact
+    doubled = int(doubled_ranks[inverse][positive].sum()) - positives * (positives + 1)
+    return doubled / (2 * positives * negatives)

@@ -1,0 +1,179 @@
+"""What a predictor answered to events in order, in columns, and the digest of a version's answers.
+
+An answer is *absent* (None, or no probability for any class) or *not finite*: both are counted, and neither enters a
+metric that takes numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+Probabilities = Mapping[Any, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Answers in columns: `labels` (classes; numbers for regression), and `numbers` for the metrics that take numbers.
+
+    `numbers` are a mapping of probabilities, or a number, an event; None where absent or not finite; without probabilities
+    there are none. `block` are the probabilities by column, if all events have those of the same classes.
+
+    >>> Outputs.of_numbers([None, 1.0, float("inf")]).numbers
+    [None, 1.0, None]
+    """
+
+    labels: Sequence[Any]
+    numbers: Sequence[Any] = ()
+    raw: Sequence[Any] = ()
+    block: Block | None = None
+    absent: int = 0
+    not_finite: int = 0
+
+    @classmethod
+    def of_labels(cls, labels: Sequence[Any]) -> Outputs:
+        """Return the outputs of a classifier that was asked for labels."""
+        return cls(labels, absent=labels.count(None))
+
+    @classmethod
+    def of_numbers(cls, raw: Sequence[Any]) -> Outputs:
+        """Return the outputs of a regressor."""
+        try:
+            if np.isfinite(array("d", raw)).all():
+                return cls(raw, raw, raw)
+        except (TypeError, OverflowError):  # None, or an int beyond float
+            pass
+        numbers = [number if number is not None and _is_finite([number]) else None for number in raw]
+        absent = raw.count(None)
+        return cls(numbers, numbers, raw, absent=absent, not_finite=numbers.count(None) - absent)
+
+    @classmethod
+    def of_probabilities(cls, raw: Sequence[Probabilities], labels: Sequence[Any] | None = None) -> Outputs:
+        """Return the outputs of a classifier that was asked for probabilities.
+
+        Labels that are not given are those of river's Classifier.predict_one: the first of the most probable classes.
+
+        >>> Outputs.of_probabilities([{}, {True: 0.5, False: 0.5}, {False: 0.5, True: 0.5}]).labels
+        [None, True, False]
+        """
+        block = Block.of(raw)
+        finite = block is not None and bool(np.isfinite(block.table).all())
+        if labels is None and block is not None and finite:
+            labels = block.labels()
+        if labels is None:
+            labels = [most_probable(p) for p in raw]
+        if finite:
+            return cls(labels, raw, raw, block)
+        numbers = [p if p and _is_finite(list(p.values())) else None for p in raw]
+        absent = sum(not p for p in raw)
+        return cls(labels, numbers, raw, block, absent=absent, not_finite=numbers.count(None) - absent)
+
+
+def _is_finite(numbers: list[Any]) -> bool:
+    try:
+        return bool(np.isfinite(array("d", numbers)).all())
+    except OverflowError:
+        return False
+
+
+def most_probable(probabilities: Probabilities) -> Any:
+    """Return the first of the most probable classes, None if there is none: river's Classifier.predict_one.
+
+    >>> most_probable({"a": 0.2, "b": 0.4, "c": 0.4})
+    'b'
+    """
+    return max(probabilities, key=probabilities.__getitem__) if probabilities else None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Probabilities of events that all have those of the same classes: `table` has an event a line, a class a column.
+
+    >>> block = Block.of([{"b": 0.25, "a": 0.75}, {"a": 0.1, "b": 0.9}])
+    >>> block.classes, block.table.tolist(), block.labels()
+    (('a', 'b'), [[0.75, 0.25], [0.1, 0.9]], ['a', 'b'])
+    """
+
+    classes: tuple[Any, ...]
+    table: np.ndarray
+
+    @classmethod
+    def of(cls, raw: Sequence[Probabilities]) -> Block | None:
+        """Return the block, or None if the classes are not the same for all events."""
+        classes = tuple(sorted(raw[0], key=repr)) if raw else ()
+        if not classes or sum(map(len, raw)) != len(classes) * len(raw):
+            return None
+        table = np.empty((len(raw), len(classes)))
+        try:
+            for column, label in enumerate(classes):
+                table[:, column] = np.fromiter(map(itemgetter(label), raw), dtype=float, count=len(raw))
+        except KeyError:
+            return None
+        return cls(classes, table)
+
+    def labels(self) -> list[Any] | None:
+        """Return the most probable class of each event; None if one has a tie, where the order of its classes decides."""
+        if self.classes == (False, True) and self.classes[0] is False:
+            low, high = self.table[:, 0], self.table[:, 1]
+            return None if (low == high).any() else (low < high).tolist()
+        top = self.table.max(axis=1, keepdims=True)
+        if np.count_nonzero(self.table == top) != len(self.table):
+            return None
+        return list(map(self.classes.__getitem__, self.table.argmax(axis=1).tolist()))
+
+
+class Digest:
+    """sha256 of all answers since the last version, in order; how they came in batches makes no difference.
+
+    Three streams are hashed, one a column (labels, classes, numbers), and then their hashes. Numbers enter as 8 bytes.
+
+    >>> one, two = Digest(), Digest()
+    >>> one.add_numbers([1.0, None, 2.0])
+    >>> two.add_numbers([1.0]); two.add_numbers([None, 2.0])
+    >>> one.hexdigest() == two.hexdigest()
+    True
+    """
+
+    def __init__(self) -> None:
+        self._labels, self._classes, self._numbers = (hashlib.sha256() for _ in range(3))
+
+    def add_labels(self, labels: Sequence[Any]) -> None:
+        """Take in labels of any type."""
+        self._labels.update("".join([f"{label!r}\n" for label in labels]).encode())
+
+    def add_numbers(self, numbers: Sequence[Any]) -> None:
+        """Take in numbers, or None."""
+        try:
+            self._numbers.update(array("d", numbers))
+            self._classes.update(bytes(len(numbers)))
+        except (TypeError, OverflowError):
+            self._classes.update(bytes(not isinstance(number, float) for number in numbers))
+            self._numbers.update(array("d", [n for n in numbers if isinstance(n, float)]))
+            self.add_labels([n for n in numbers if not isinstance(n, float)])
+
+    def add_probabilities(self, outputs: Outputs) -> None:
+        """Take in probabilities by class."""
+        block = outputs.block
+        if block is not None:
+            self._classes.update(_code(block.classes) * len(outputs.raw))
+            self._numbers.update(block.table.data)
+            return
+        for p in outputs.raw:
+            classes = tuple(sorted(p, key=repr))
+            self._classes.update(_code(classes))
+            self._numbers.update(array("d", [p[label] for label in classes]))
+
+    def hexdigest(self) -> str:
+        """Return the digest so far."""
+        columns = (self._labels, self._classes, self._numbers)
+        return hashlib.sha256(b"".join(column.digest() for column in columns)).hexdigest()
+
+
+def _code(classes: tuple[Any, ...]) -> bytes:
+    return hashlib.sha256(repr(classes).encode()).digest()[:8]

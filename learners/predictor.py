@@ -1,0 +1,100 @@
+"""How a model is asked: for labels, for probabilities, or for both. Decided once, so that the loop does not branch.
+
+A classifier whose `predict_one` is river's own (the most probable class) is asked for probabilities only, and its labels are
+derived from them: the same labels as `predict_one` gives, for one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from river import base, compose
+
+from learners.errors import RAISED_BY_MODELS
+from learners.outputs import Digest, Outputs, Probabilities, most_probable
+from learners.recipe import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model answers to one x: a label or number, None if it knows none yet, and probabilities if it has them."""
+
+    y_pred: Any
+    probabilities: Probabilities | None = None
+
+
+class Predictor:
+    """Asks one model. `ask(x)` is the raw answer, `outputs` puts raw answers into columns, `digest` hashes those."""
+
+    ask: Callable[[Mapping[str, Any]], Any]
+    outputs: Callable[[Sequence[Any]], Outputs]
+    predict: Callable[[Mapping[str, Any]], Prediction]
+
+    def __init__(self, model: Any, task: Task, *, probabilities: bool) -> None:
+        self._model = model
+        if task == "regression":
+            self.ask, self.outputs, self.predict = model.predict_one, Outputs.of_numbers, self._number
+            self.digest = _digest_numbers
+        elif _labels_are_derived(model):
+            self.ask, self.outputs, self.predict = model.predict_proba_one, Outputs.of_probabilities, self._derived
+            self.digest = Digest.add_probabilities
+        elif probabilities:
+            self.ask, self.outputs, self.predict = self._ask_both, _both, self._label
+            self.digest = _digest_both
+        else:
+            self.ask, self.outputs, self.predict = model.predict_one, Outputs.of_labels, self._label
+            self.digest = _digest_labels
+
+    def has_probabilities(self, features: Sequence[str]) -> bool:
+        """Tell whether the model gives probabilities. Asks it, with zeros: give it a model that is thrown away."""
+        try:
+            self._model.predict_proba_one(dict.fromkeys(features, 0.0))
+        except NotImplementedError:
+            return False
+        except RAISED_BY_MODELS:  # it has them, but dislikes zeros
+            return True
+        return True
+
+    def _ask_both(self, x: Mapping[str, Any]) -> tuple[Any, Probabilities]:
+        return self._model.predict_one(x), self._model.predict_proba_one(x)
+
+    def _number(self, x: Mapping[str, Any]) -> Prediction:
+        return Prediction(self._model.predict_one(x))
+
+    def _derived(self, x: Mapping[str, Any]) -> Prediction:
+        probabilities = self._model.predict_proba_one(x)
+        return Prediction(most_probable(probabilities), probabilities)
+
+    def _label(self, x: Mapping[str, Any]) -> Prediction:
+        y_pred = self._model.predict_one(x)
+        try:
+            return Prediction(y_pred, self._model.predict_proba_one(x))
+        except NotImplementedError:
+            return Prediction(y_pred)
+
+
+def _labels_are_derived(model: Any) -> bool:
+    while type(model) is compose.Pipeline:
+        model = model[-1]
+    cls = type(model)
+    own = cls.predict_proba_one is not base.Classifier.predict_proba_one
+    return own and cls.predict_one is base.Classifier.predict_one
+
+
+def _both(raw: Sequence[tuple[Any, Probabilities]]) -> Outputs:
+    return Outputs.of_probabilities([p for _, p in raw], [label for label, _ in raw])
+
+
+def _digest_numbers(digest: Digest, outputs: Outputs) -> None:
+    digest.add_numbers(outputs.raw)
+
+
+def _digest_labels(digest: Digest, outputs: Outputs) -> None:
+    digest.add_labels(outputs.labels)
+
+
+def _digest_both(digest: Digest, outputs: Outputs) -> None:
+    digest.add_labels(outputs.labels)
+    digest.add_probabilities(outputs)

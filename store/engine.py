@@ -123,8 +123,6 @@ def _translate_postgresql(error: DBAPIError, state: str, address: str) -> StoreE
         return StoreError(f"{address}: the database may not be written: {said}", hint="give the store's user the right")
     if state in ("55P03", "53300"):
         return StoreUnreachable(f"{address}: the database is busy: {said}", hint="try again; look for a stuck process")
-    if state == "3D000":
-        return StoreMissing(address)
     if error.connection_invalidated or not state or state[:2] in ("08", "28", "57"):
         return StoreUnreachable(f"{address}: the database did not answer: {said}", hint="is it up, and the url right?")
     return StoreError(f"{address}: the database refused: {said}")

@@ -4,38 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from store import blobs, refs, snapshots
 from store.schema import versions
-from store.types import Version
 
 _AT_ONCE = 500  # versions named in one statement: far below what either database takes
+
+
+class Kept(NamedTuple):
+    """What retention looks at of a version."""
+
+    version: int
+    kind: str
+    created_at: datetime
+    blob: str | None
 
 
 def expire(connection: Connection, model: str, *, keep_last: int, dry_run: bool, now: datetime) -> list[int]:
     """Delete the bytes of old versions and return their numbers. Contract: `ModelStore.expire`."""
     snapshots.lock_model(connection, model)
     pinned = {ref.version for ref in refs.every(connection, model)}
-    old = expendable(snapshots.every(connection, model), pinned=pinned, keep_last=keep_last)
+    old = expendable(_every(connection, model), pinned=pinned, keep_last=keep_last)
     if not dry_run:
         for start in range(0, len(old), _AT_ONCE):
             _forget(connection, model, old[start : start + _AT_ONCE], now)
     return old
 
 
-def expendable(every: Sequence[Version], *, pinned: set[int], keep_last: int) -> list[int]:
+def expendable(every: Sequence[Kept], *, pinned: set[int], keep_last: int) -> list[int]:
     """Return whose bytes may go: not pinned, not genesis, not among the last, not the last of a day (UTC)."""
     assert keep_last >= 0, "the settings do not allow less"
     numbers = sorted(version.version for version in every)
-    of_day = {version.created_at.date(): version.version for version in sorted(every, key=lambda each: each.version)}
+    of_day = {version.created_at.date(): version.version for version in sorted(every)}
     kept = pinned | set(of_day.values()) | set(numbers[max(0, len(numbers) - keep_last) :])
     return [
         version.version
-        for version in every
+        for version in sorted(every)
         if version.version not in kept and version.kind != "genesis" and version.blob is not None
     ]
+
+
+def _every(connection: Connection, model: str) -> list[Kept]:
+    query = select(versions.c.version, versions.c.kind, versions.c.created_at, versions.c.blob)
+    return [Kept(*found) for found in connection.execute(query.where(versions.c.model == model))]
 
 
 def _forget(connection: Connection, model: str, numbers: list[int], now: datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, Table, and_, insert, select, update
 
 from store.blobs import BadEnvelope, Blob, put, unpack
 from store.errors import BytesExpired, CorruptSnapshot, NoSuchModel, NoSuchVersion
@@ -248,6 +248,6 @@ def _one(connection: Connection, model: str, selector: int | str, query: Select[
     return read(found)
 
 
-def _insert_all(connection: Connection, table: Any, values: Sequence[Mapping[str, Any]]) -> None:
+def _insert_all(connection: Connection, table: Table, values: Sequence[Mapping[str, Any]]) -> None:
     if values:
         connection.execute(insert(table), values)

@@ -49,9 +49,13 @@ class FileLog:
         self._failure: StreamError | None = None
         self._turn = 0
         self.format = Format("json") if self._directory else line_format(self._path)
-        self._find_partitions()
-        if self.format.kind == "csv":
-            self.format = Format("csv", columns(self._path, self._readers[0].header))
+        try:
+            self._find_partitions()
+            if self.format.kind == "csv":
+                self.format = Format("csv", columns(self._path, self._readers[0].header))
+        except StreamError:
+            self.close()
+            raise
 
     def start(self, where: str | int | Mapping[int, int]) -> TopicPosition:
         """See `Log.start`. Lines have no time: an ISO time is a `ConfigError`."""

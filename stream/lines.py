@@ -7,10 +7,11 @@ limit).
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.errors import LogUnreachable
+from stream.errors import LogUnreachable, StreamError
 from stream.filebytes import COMPRESSED, Bytes, PackedBytes, PlainBytes, file_size
 
 LINE_BYTES_MAX = 16 << 20
@@ -93,6 +94,14 @@ class LineReader:
         """Let go of the file. May be called twice."""
         self._bytes.close()
 
+    def _take_header(self) -> None:
+        try:
+            self.header = b"".join(self.take(1))
+        except StreamError:
+            self.close()
+            raise
+        self.next_line = 0
+
     def _fill(self) -> bool:
         """Read on until a line is whole; False when none is now. All lines before were taken."""
         while chunk := self._bytes.read():
@@ -169,10 +178,9 @@ class LineCounter:
             self._bytes.close()
 
     def _count_packed(self) -> int:
-        unpacked = PackedBytes(self._reader.path)
         lines, last = 0, b"\n"
-        while chunk := unpacked.read():
-            lines += chunk.count(b"\n")
-            last = chunk[-1:]
-        unpacked.close()
+        with closing(PackedBytes(self._reader.path)) as unpacked:
+            while chunk := unpacked.read():
+                lines += chunk.count(b"\n")
+                last = chunk[-1:]
         return lines + int(last != b"\n") - int(self._reader.has_header)

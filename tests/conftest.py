@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from tests.kafka.broker import Broker, NoBroker
+from stream.log import Log
+from tests.kafka.broker import Broker
+from tests.kafka.nodes import NoBroker
 
+LogT = TypeVar("LogT", bound=Log)
 ROOT = Path(__file__).parents[1]
 
 
@@ -40,6 +44,20 @@ def kafka() -> Iterator[Broker]:
 def own_kafka() -> Iterator[Broker]:
     """A broker of this test's own, which it may `stop()` and `start()`."""
     yield from _broker(own=True)
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[LogT], LogT]]:
+    """Take a log that a test opens, and close it when the test ends."""
+    logs: list[Log] = []
+
+    def keep(log: LogT) -> LogT:
+        logs.append(log)
+        return log
+
+    yield keep
+    for log in logs:
+        log.close()
 
 
 @pytest.fixture(scope="session")

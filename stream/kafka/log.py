@@ -53,6 +53,7 @@ class KafkaLog:
         self.identity = self._topic.identity()
         wanted = {**consumer_settings(bootstrap, settings, group), "error_cb": self._outage.note}
         self._consumer: Consumer = client(Consumer, wanted)
+        self._outage.quiet = False
         self._watch = Watch(self._topic, self._outage)
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] = {}
@@ -198,8 +199,10 @@ class KafkaLog:
                 events.setdefault(message.partition(), []).append(message)  # type: ignore[arg-type]
             elif error.code() == EOF:
                 partition, stops[partition] = _place(message)
-            elif error.code() not in PASSING:
+            elif error.fatal() or (error.code() not in PASSING and _place(message)[0] >= 0):
                 self._failure = self._failure or self._failed(*_place(message), error)
+            else:  # about no partition: the group, say, which only takes advice
+                self._outage.note(error)
         if messages:
             self._outage.end()
         spans = [self._span(p, events.get(p, ()), stops.get(p, 0)) for p in sorted(events.keys() | stops.keys())]
@@ -264,6 +267,6 @@ class KafkaLog:
 
 
 def _place(message: Message) -> tuple[int, int]:
+    """Return partition and offset; -1 for what an error does not name."""
     partition, offset = message.partition(), message.offset()
-    assert partition is not None and offset is not None  # noqa: PT018  (every record and every end has its place)
-    return partition, offset
+    return -1 if partition is None else partition, -1 if offset is None else offset

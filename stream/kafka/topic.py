@@ -15,6 +15,7 @@ import structlog
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.cimpl import NewTopic
 
 from stream.errors import ConfigError, LogUnreachable, StreamError
 from stream.kafka.address import common_settings
@@ -25,15 +26,27 @@ ASK_S_MAX = 10.0
 EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
+AGAIN_S = 0.1
+
+ELECTING = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+)
+"""Answers while a partition changes its leader: asked again. The admin client, unlike the consumer, does not."""
+
 WATCH_S = 5.0
 """How often a running log looks for new partitions and the end; promised are 30 s."""
 
 
 class Outage:
-    """Tells once that the brokers are gone, and once that they are back."""
+    """Tells once that the brokers are gone, and once that they are back; `quiet` while errors tell it themselves."""
 
     def __init__(self, bootstrap: str) -> None:
         self.reason = ""
+        self.quiet = True
         self._bootstrap = bootstrap
         self._since: float | None = None
         self._log = structlog.get_logger("tidemark.kafka")
@@ -47,7 +60,7 @@ class Outage:
 
     def begin(self, what: str) -> None:
         """Warn, unless that was done."""
-        if self._since is None:
+        if self._since is None and not self.quiet:
             self._since = time.monotonic()
             self._log.warning("kafka is out of reach", brokers=self._bootstrap, what=what, why=self.reason)
 
@@ -75,12 +88,13 @@ class KafkaTopic:
         self.topic = topic
         self._bootstrap = bootstrap
         self._outage = outage
-        self._ask_s_max = ASK_S_MAX
-        self.admin = client(AdminClient, {**common_settings(bootstrap, settings), "error_cb": outage.note})
+        self._admin: AdminClient = client(
+            AdminClient, {**common_settings(bootstrap, settings), "error_cb": outage.note}
+        )
 
     def identity(self) -> str:
         """Return cluster id and topic id. Blocks up to `ASK_S_MAX`; raises `ConfigError` if there is no such topic."""
-        cluster = self.answer(self.admin.describe_cluster(request_timeout=ASK_S_MAX)).cluster_id
+        cluster = self._answer(self._admin.describe_cluster(request_timeout=ASK_S_MAX)).cluster_id
         return f"{cluster}/{_topic_id(self._describe())}"
 
     def partitions(self) -> tuple[int, ...]:
@@ -89,11 +103,11 @@ class KafkaTopic:
 
     def earliest(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the first offset that each partition still has. Blocks up to `ASK_S_MAX`."""
-        return self._offsets(partitions, EARLIEST)
+        return self._offsets(tuple(partitions), EARLIEST)
 
     def end(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the next offset at the end of each partition, before any transaction that is still open."""
-        return self._offsets(partitions, LATEST)
+        return self._offsets(tuple(partitions), LATEST)
 
     def since(self, partitions: Iterable[int], moment_ms: int) -> dict[int, int]:
         """Return the first offset at or after a time, the end where there is none."""
@@ -102,25 +116,42 @@ class KafkaTopic:
         found = self._offsets(partitions, OffsetSpec.for_timestamp(moment_ms))
         return {partition: end[partition] if offset < 0 else offset for partition, offset in found.items()}
 
+    def create(self, partitions: int) -> tuple[int, ...]:
+        """Create the topic, with the brokers' own number of replicas, unless it exists. Return its partitions."""
+        future = self._admin.create_topics([NewTopic(self.topic, partitions)], request_timeout=ASK_S_MAX)[self.topic]
+        try:
+            future.result(ASK_S_MAX * 2)
+        except KafkaException as failure:
+            if failure.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise self._error(failure.args[0]) from failure
+        deadline = time.monotonic() + ASK_S_MAX
+        while True:  # a topic that was just created is not known to every broker at once
+            try:
+                return self.partitions()
+            except ConfigError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(AGAIN_S)
+
     def ask(self, partitions: Iterable[int]) -> Question:
         """Ask for news without waiting for it."""
-        described = self.admin.describe_topics(TopicCollection([self.topic]), request_timeout=ASK_S_MAX)
+        described = self._admin.describe_topics(TopicCollection([self.topic]), request_timeout=ASK_S_MAX)
         return Question(described[self.topic], self._list(partitions, LATEST))
 
     def serve(self) -> None:
         """Let librdkafka deliver its errors and log lines."""
-        self.admin.poll(0)
+        self._admin.poll(0)
 
-    def answer(self, future: Future[Any]) -> Any:
+    def _answer(self, future: Future[Any]) -> Any:
         """Wait for an answer; turn what librdkafka raises into this package's errors."""
         try:
             return future.result(ASK_S_MAX * 2)
         except KafkaException as failure:
-            self.serve()
-            raise self.error(failure.args[0]) from failure
+            raise self._error(failure.args[0]) from failure
 
-    def error(self, error: KafkaError) -> StreamError:
+    def _error(self, error: KafkaError) -> StreamError:
         """Return what an error of librdkafka means to the user."""
+        self.serve()
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return ConfigError(
                 f"expected a topic {self.topic!r} at {self._bootstrap}, found none",
@@ -133,19 +164,27 @@ class KafkaTopic:
         )
 
     def _describe(self) -> Any:
-        described = self.admin.describe_topics(TopicCollection([self.topic]), request_timeout=ASK_S_MAX)
-        return self.answer(described[self.topic])
+        described = self._admin.describe_topics(TopicCollection([self.topic]), request_timeout=ASK_S_MAX)
+        return self._answer(described[self.topic])
 
-    def _offsets(self, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
-        futures = self._list(partitions, spec)
-        return {partition: self.answer(future).offset for partition, future in futures.items()}
+    def _offsets(self, partitions: tuple[int, ...], spec: OffsetSpec) -> dict[int, int]:
+        """Ask until every partition has a leader that answers, or `ASK_S_MAX` is over."""
+        deadline = time.monotonic() + ASK_S_MAX
+        while True:
+            futures = self._list(partitions, spec)
+            try:
+                return {partition: future.result(ASK_S_MAX * 2).offset for partition, future in futures.items()}
+            except KafkaException as failure:
+                if failure.args[0].code() not in ELECTING or time.monotonic() > deadline:
+                    raise self._error(failure.args[0]) from failure
+            time.sleep(AGAIN_S)
 
     def _list(self, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, Future[Any]]:
         wanted = {TopicPartition(self.topic, partition): spec for partition in sorted(partitions)}
         if not wanted:
             return {}
         level = IsolationLevel.READ_COMMITTED
-        futures = self.admin.list_offsets(wanted, isolation_level=level, request_timeout=ASK_S_MAX)
+        futures = self._admin.list_offsets(wanted, isolation_level=level, request_timeout=ASK_S_MAX)
         return {place.partition: future for place, future in futures.items()}
 
 

@@ -6,11 +6,10 @@ import time
 from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.cimpl import NewTopic
 
-from stream.errors import ConfigError, LogUnreachable
+from stream.errors import LogUnreachable
 from stream.kafka.address import WRITER_SETTINGS, common_settings
-from stream.kafka.topic import ASK_S_MAX, KafkaTopic, Outage, client
+from stream.kafka.topic import KafkaTopic, Outage, client
 
 FLUSH_S_MAX = 60.0
 """How long the last events may take to be acknowledged, and a full queue to have room again."""
@@ -30,10 +29,8 @@ class KafkaWriter:
     ) -> None:
         self._topic_name = topic
         self._outage = Outage(bootstrap)
-        self._topic = KafkaTopic(bootstrap, topic, settings, self._outage)
-        if partitions is not None:
-            self._create(partitions)
-        self.partitions = len(self._wait_for_partitions(ASK_S_MAX if partitions is not None else 0))
+        asked = KafkaTopic(bootstrap, topic, settings, self._outage)
+        self.partitions = len(asked.partitions() if partitions is None else asked.create(partitions))
         wanted = {**common_settings(bootstrap, settings), **WRITER_SETTINGS, "error_cb": self._outage.note}
         self._producer: Producer = client(Producer, wanted)
         self._error: KafkaError | None = None
@@ -65,25 +62,6 @@ class KafkaWriter:
             raise self._failed(self._error.str())
         if waiting:
             raise self._failed(f"{waiting} events were not acknowledged in {FLUSH_S_MAX:g} s")
-
-    def _create(self, partitions: int) -> None:
-        future = self._topic.admin.create_topics([NewTopic(self._topic_name, partitions)], request_timeout=ASK_S_MAX)
-        try:
-            future[self._topic_name].result(ASK_S_MAX * 2)
-        except KafkaException as failure:
-            if failure.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise self._topic.error(failure.args[0]) from failure
-
-    def _wait_for_partitions(self, wait_s: float) -> tuple[int, ...]:
-        """Return the partitions; a topic that was just created is not known to every broker at once."""
-        deadline = time.monotonic() + wait_s
-        while True:
-            try:
-                return self._topic.partitions()
-            except ConfigError:
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(0.1)
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         self._error = self._error or error

@@ -18,7 +18,7 @@ from store.errors import (
     StoreUnreachable,
 )
 from store.model import ModelStore
-from store.owners import Owner
+from store.owners import Claimant
 from store.store import Store
 from store.types import (
     Accounts,
@@ -63,7 +63,7 @@ __all__ = [
     "NoSuchModel",
     "NoSuchVersion",
     "Outcome",
-    "Owner",
+    "Claimant",
     "OwnerAlive",
     "Position",
     "Proof",

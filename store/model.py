@@ -17,7 +17,7 @@ from store import held, owners, refs, retention, runs, saves, scores, skips, sna
 from store.blobs import Blob, pack
 from store.engine import transaction
 from store.errors import StoreUnreachable
-from store.owners import Owner
+from store.owners import Claimant
 from store.types import (
     Heartbeat,
     HeldEvent,
@@ -93,6 +93,13 @@ class ModelStore:
         """Return the learner's state, checked against its address; raises CorruptSnapshot or BytesExpired."""
         with self._reading() as connection:
             return snapshots.payload(connection, self.name, version)
+
+    def refill(self, version: int, state: bytes) -> Version:
+        """Give a version its bytes again after they expired: `state` was replayed, and proved equal by the caller."""
+        blob = pack(state)
+        with self._writing() as connection:
+            snapshots.lock_model(connection, self.name)
+            return snapshots.refill(connection, self.name, version, blob)
 
     def segment(self, version: int) -> Segment:
         """Return what the version read since its parent."""
@@ -188,7 +195,7 @@ class ModelStore:
 
     # -- owners
 
-    def claim(self, owner: Owner, *, take_over: bool = False, now: datetime) -> int:
+    def claim(self, owner: Claimant, *, take_over: bool = False, now: datetime) -> int:
         """Become the owner of head, which need not exist yet; return the new epoch. Every older owner is fenced.
 
         Raises OwnerAlive while another run's heartbeat is fresh (10 s), unless it released the model, is a process of

@@ -32,7 +32,7 @@ _NOTHING_YET = {
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class Claimant:
     """A process that claims a head: its run, and how to tell whether it is still there."""
 
     run: int
@@ -41,7 +41,7 @@ class Owner:
     pid_started: float
 
 
-def claim(connection: Connection, model: str, owner: Owner, *, take_over: bool, now: datetime) -> int:
+def claim(connection: Connection, model: str, owner: Claimant, *, take_over: bool, now: datetime) -> int:
     """Make this process the owner and return its epoch. Contract: `ModelStore.claim`."""
     epoch = lock(connection, model, now=now)
     connection.execute(select(models.c.name).where(models.c.name == model).with_for_update())
@@ -87,7 +87,7 @@ def run_of(connection: Connection, model: str) -> int | None:
     return run
 
 
-def _refuse_alive(held: Row[Any], owner: Owner, now: datetime) -> None:
+def _refuse_alive(held: Row[Any], owner: Claimant, now: datetime) -> None:
     age = (now - held.at).total_seconds()
     if held.released or held.run == owner.run or age >= HEARTBEAT_FRESH_S:
         return

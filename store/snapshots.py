@@ -135,6 +135,17 @@ def ancestry(model: str, number: int) -> Select[Any]:
     return select(below.union_all(parents))
 
 
+def refill(connection: Connection, model: str, number: int, blob: Blob) -> Version:
+    """Give a version without bytes bytes again. One that has its bytes stays as it is."""
+    if numbered(connection, model, number).blob is None:
+        put(connection, blob)
+        again = {"blob": blob.sha256, "size": len(blob.envelope), "expired_at": None}
+        connection.execute(
+            update(versions).where(versions.c.model == model, versions.c.version == number).values(again)
+        )
+    return numbered(connection, model, number)
+
+
 def payload(connection: Connection, model: str, number: int) -> bytes:
     """Return the state of a version, decompressed, its address checked; raises CorruptSnapshot or BytesExpired."""
     query = (

@@ -17,7 +17,7 @@ from typing import Any
 from learners import Recipe, read_recipe
 from store import ModelStore, Store
 from store.errors import HeadMoved, OwnerAlive, StoreMissing
-from store.owners import Owner as Claimant
+from store.owners import Claimant
 from store.types import Version
 from stream.config import Config
 from stream.decode import Decoder

@@ -7,6 +7,7 @@ a `Fault` with a reason code. The usual event takes one pass of msgspec; only wh
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ import msgspec
 from stream.fields import Fault, FieldFault, LabelReader, read_feature, strict_type
 from stream.log import Format
 from stream.schema import Schema, present
+
+_REFUSED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
+"""What msgspec takes in no field's name: events with such a field are read field by field."""
 
 UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
@@ -33,6 +37,10 @@ class Decoded:
     faults: list[tuple[int, Fault]]
 
 
+class _Unreadable(msgspec.Struct, forbid_unknown_fields=True):
+    """Stands in where no type can be made."""
+
+
 class Decoder:
     """Decodes events of one format by one schema. `labeled=False` neither asks for the label nor gives one."""
 
@@ -41,13 +49,13 @@ class Decoder:
         self._columns = form.columns if form.kind == "csv" else None
         self._bound = bound
         self._label = LabelReader(schema.label, bound, text=form.kind == "csv") if labeled else None
-        struct, self._example = _whole_event(schema, bound, labeled=labeled)
-        self._whole = msgspec.json.Decoder(struct).decode
-        self._struct = struct
+        self._struct, self._example = _whole_event(schema, bound, labeled=labeled)
+        self._whole = msgspec.json.Decoder(self._struct).decode
+        self._simple = schema.unknown == "ignore" and self._struct is not _Unreadable
 
     def decode(self, events: Sequence[bytes]) -> Decoded:
         """Decode a batch, in order."""
-        if self._columns is None and self._schema.unknown == "ignore":
+        if self._columns is None and self._simple:
             try:
                 b"\n".join(events).decode()  # msgspec looks at no text that it skips
                 structs = list(map(self._whole, events))
@@ -83,7 +91,7 @@ class Decoder:
         else:
             struct = self._whole_object(event)
             value = {} if struct is not None else json_object(event)
-        if struct is not None and self._schema.unknown == "ignore":
+        if struct is not None and self._simple:
             return self._example(struct), self._label.label(struct.label) if self._label else None
         return self._read_fields(value or json_object(event))
 
@@ -169,6 +177,8 @@ def _whole_event(schema: Schema, bound: float, *, labeled: bool) -> tuple[Any, C
     """
     fields: list[Any] = [(f"f{i}", strict_type(field, bound)) for i, field in enumerate(schema.features)]
     rename = {f"f{i}": field.name for i, field in enumerate(schema.features)}
+    if any(_REFUSED_IN_NAMES.search(name) for name in (*schema.names, schema.label.name)):
+        return _Unreadable, lambda _: {}
     if labeled:
         fields.append(("label", LabelReader.raw_type(schema.label, bound)))
         rename["label"] = schema.label.name

@@ -62,7 +62,8 @@ class Owner:
         self.events_per_s = 0.0
 
     def follows(self, ref: Ref) -> None:
-        """Remember where head was last seen."""
+        """Remember where head is, and tell of it at the next check."""
+        self._beaten_at = float("-inf")
         if ref.epoch > self.epoch:
             raise Fenced(expected=self.epoch, found=ref.epoch)
         self._ref = ref

@@ -55,10 +55,9 @@ class Schedule:
         self._event_s: float | None = None
         self._batch_max = EVENTS_FIRST
 
-    @property
-    def events_max(self) -> int:
-        """How many events the next batch may have."""
-        return self._batch_max
+    def events_max(self, segment: OpenSegment) -> int:
+        """Return how many events the next batch may have: a version that is due by events ends right there."""
+        return max(1, min(self._batch_max, self._policy.every_events - segment.read))
 
     def learned(self, events: int, took_s: float) -> None:
         """Note how long a batch took, so that the next ones keep to about BATCH_S_MAX."""

@@ -52,7 +52,7 @@ class Trainer:
         segment = OpenSegment.after(self.log.topic, head)
 
         while not self.stop.requested and not segment.reached(self.ends):
-            batch = self.log.poll(POLL_S_MAX, self.schedule.events_max)
+            batch = self.log.poll(POLL_S_MAX, self.schedule.events_max(segment))
             verdicts = self.gate.judge(batch)
             self._test_then_train(learner, batch, verdicts)
             segment.extend(batch, verdicts)

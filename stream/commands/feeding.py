@@ -6,6 +6,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def _events(config: Config, file: Path, limit: int | None) -> Iterator[bytes]:
         if log.format.kind == "json":
             yield from lines
             return
-        first = [line for line, _ in zip(lines, range(EVENTS_TO_INFER), strict=False)]
+        first = list(islice(lines, EVENTS_TO_INFER))
         typed = _CsvTyping(config, log.format.columns, first)
         yield from map(typed.event, first)
         yield from map(typed.event, lines)

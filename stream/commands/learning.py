@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -192,7 +192,7 @@ def _predictions(log: Log, gate: Gate, learner: Learner) -> Iterator[Line]:
             done[span.partition] = span.stop
 
 
-def _named(probabilities: dict[Any, float] | None) -> dict[str, float] | None:
+def _named(probabilities: Mapping[Any, float] | None) -> dict[str, float] | None:
     if probabilities is None:
         return None
     return {_cell(label) if isinstance(label, bool) else str(label): chance for label, chance in probabilities.items()}

@@ -18,7 +18,7 @@ from store import (
     HeadMoved,
     ModelStore,
     NoSuchVersion,
-    Owner,
+    Claimant,
     OwnerAlive,
     Proof,
     Ref,
@@ -114,7 +114,7 @@ def test_skip_to_what_is_further_than_head_learns_nothing_twice(model: ModelStor
 def test_one_of_many_claims_wins(model: ModelStore) -> None:
     owners = [run_of(model) for _ in range(6)]
 
-    def claim(owner: Owner) -> int | None:
+    def claim(owner: Claimant) -> int | None:
         try:
             return model.claim(owner, now=NOON)
         except OwnerAlive:

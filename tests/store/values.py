@@ -16,7 +16,7 @@ from store import (
     Heartbeat,
     ModelStore,
     NewVersion,
-    Owner,
+    Claimant,
     Position,
     Proof,
     Run,
@@ -92,7 +92,7 @@ def counts(store: Store) -> dict[str, int]:
         }
 
 
-def run_of(model: ModelStore, *, pid: int | None = None, started: float | None = None) -> Owner:
+def run_of(model: ModelStore, *, pid: int | None = None, started: float | None = None) -> Claimant:
     me = psutil.Process(pid)
     pid_started = me.create_time() if started is None else started
     run = model.start_run(
@@ -105,10 +105,10 @@ def run_of(model: ModelStore, *, pid: int | None = None, started: float | None =
         pid_started=pid_started,
         now=NOON,
     )
-    return Owner(run, HOST, me.pid, pid_started)
+    return Claimant(run, HOST, me.pid, pid_started)
 
 
-def beat_of(owner: Owner, epoch: int, at: datetime, **changes: object) -> Heartbeat:
+def beat_of(owner: Claimant, epoch: int, at: datetime, **changes: object) -> Heartbeat:
     beat = Heartbeat(
         owner.run, epoch, owner.host, owner.pid, owner.pid_started, "polling", at, 1, 5, 4, 1, None, 2.5, "x"
     )

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from learners.outputs import Outputs
 from learners.recipe import Task
 
-
 FEW_LABELS = 4
 """So many labels are counted faster one label at a time than one event at a time."""
 

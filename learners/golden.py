@@ -1,6 +1,7 @@
-"""Golden predictions: a few inputs with the exact answers to them, as text, that a restored learner must give again.
+"""Golden predictions: a few inputs and the exact answers to them, as text; a restored learner must give them again.
 
-Numbers are written as hexadecimal floats: equal text is equal bits. The text holds all that a check needs but the model.
+Numbers are written as hexadecimal floats: equal text is equal bits. The text holds all that a check needs, the model
+excepted.
 """
 
 from __future__ import annotations
@@ -30,17 +31,21 @@ class Answer(Protocol):
         """Probabilities by class, if there are any."""
 
 
-_READ: dict[str, Callable[[str], Any]] = {
-    "none": lambda _: None,
-    "bool": lambda text: text == "True",
-    "int": int,
-    "float": float.fromhex,
-    "str": str,
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "time": time.fromisoformat,
-    "timedelta": lambda text: timedelta(microseconds=int(text)),
+_KINDS: dict[str, tuple[type | tuple[type, ...], Callable[[Any], str], Callable[[str], Any]]] = {
+    "none": (type(None), lambda _: "", lambda _: None),
+    "bool": ((bool, np.bool_), lambda value: str(bool(value)), lambda text: text == "True"),
+    "int": ((int, np.integer), lambda value: str(int(value)), int),
+    "float": ((float, np.floating), lambda value: float(value).hex(), float.fromhex),
+    "datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
+    "date": (date, date.isoformat, date.fromisoformat),
+    "time": (time, time.isoformat, time.fromisoformat),
+    "timedelta": (
+        timedelta,
+        lambda value: str(value // timedelta(microseconds=1)),
+        lambda text: timedelta(microseconds=int(text)),
+    ),
 }
+"""How each type is written and read, the narrower types first; all else is a string."""
 
 
 def written(value: Any) -> list[str]:
@@ -49,19 +54,9 @@ def written(value: Any) -> list[str]:
     >>> written(0.1), written(True), written(None)
     (['float', '0x1.999999999999ap-4'], ['bool', 'True'], ['none', ''])
     """
-    match value:
-        case None:
-            return ["none", ""]
-        case bool() | np.bool_():
-            return ["bool", str(bool(value))]
-        case int() | np.integer():
-            return ["int", str(int(value))]
-        case float() | np.floating():
-            return ["float", float(value).hex()]
-        case datetime() | date() | time():
-            return [type(value).__name__, value.isoformat()]
-        case timedelta():
-            return ["timedelta", str(value // timedelta(microseconds=1))]
+    for kind, (types, write, _) in _KINDS.items():
+        if isinstance(value, types):
+            return [kind, write(value)]
     return ["str", str(value)]
 
 
@@ -71,7 +66,8 @@ def read(pair: Sequence[str]) -> Any:
     >>> read(written(-0.0)), read(written("ä"))
     (-0.0, 'ä')
     """
-    return _READ[pair[0]](pair[1])
+    kind, text = pair
+    return text if kind == "str" else _KINDS[kind][2](text)
 
 
 def write_golden(inputs: Sequence[Mapping[str, Any]], predict: Callable[[Mapping[str, Any]], Answer]) -> str:
@@ -94,13 +90,13 @@ def check_golden(golden: str, predict: Callable[[Mapping[str, Any]], Answer]) ->
     try:
         value = json.loads(golden)
         inputs = [{name: read(pair) for name, *pair in x} for x in value["inputs"]]
-        expected = value["answers"]
+        pairs = list(zip(inputs, value["answers"], strict=True))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise StateError(f"the golden predictions cannot be read: {error}", "restore another version") from error
-    for index, x in enumerate(inputs):
+    for index, (x, expected) in enumerate(pairs):
         found = _answer(predict(x))
-        if found != expected[index]:
+        if found != expected:
             raise StateError(
-                f"golden prediction {index} differs: expected {expected[index]}, found {found}",
+                f"golden prediction {index} differs: expected {expected}, found {found}",
                 "the bytes were altered, or other versions of Python, river or numpy read them: rebuild the version",
             )

@@ -28,16 +28,14 @@ def identify(part: Any) -> str:
         return repr(part)
     if isinstance(part, type):
         return _path(part)
-    if isinstance(part, compose.Pipeline):
-        return f"{_path(type(part))}({', '.join(identify(step) for step in part.steps.values())})"
-    if isinstance(part, compose.TransformerUnion | compose.TransformerProduct):
-        return f"{_path(type(part))}({', '.join(identify(step) for step in part.transformers.values())})"
     if isinstance(part, base.Base):
         return f"{_path(type(part))}({', '.join(_parameters(part))})"
-    return _identify_value(part)
+    if isinstance(part, dict | set | frozenset | list | tuple):
+        return _identify_collection(part)
+    return _identify_other(part)
 
 
-def _identify_value(part: Any) -> str:
+def _identify_collection(part: Any) -> str:
     if isinstance(part, dict):
         items = sorted((identify(key), identify(value)) for key, value in part.items())
         return f"{{{', '.join(f'{key}: {value}' for key, value in items)}}}"
@@ -45,8 +43,10 @@ def _identify_value(part: Any) -> str:
         return f"{{{', '.join(sorted(map(identify, part)))}}}"
     if isinstance(part, list):
         return f"[{', '.join(map(identify, part))}]"
-    if isinstance(part, tuple):
-        return f"({''.join(f'{identify(element)}, ' for element in part).rstrip(' ')})"
+    return f"({''.join(f'{identify(element)}, ' for element in part).rstrip(' ')})"
+
+
+def _identify_other(part: Any) -> str:
     if isinstance(part, np.ndarray):
         return f"ndarray({part.dtype}, {part.shape}, {hashlib.sha256(part.tobytes()).hexdigest()})"
     if isinstance(part, functools.partial):
@@ -63,8 +63,12 @@ def _path(cls: type) -> str:
 
 
 def _parameters(part: base.Base) -> list[str]:
-    """Return `name=value` for each parameter of the constructor, sorted; as river's Base._get_params, but nested."""
-    found = {}
+    """Return the steps, or else `name=value` for each parameter, sorted; as river's Base._get_params, but nested."""
+    if isinstance(part, compose.Pipeline):
+        return [identify(step) for step in part.steps.values()]
+    if isinstance(part, compose.TransformerUnion | compose.TransformerProduct):
+        return [identify(step) for step in part.transformers.values()]
+    found: dict[str, Any] = {}
     for name, parameter in inspect.signature(type(part)).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
             found.update(getattr(part, name, {}))
@@ -74,7 +78,7 @@ def _parameters(part: base.Base) -> list[str]:
 
 
 def source_hash(function: Any) -> str:
-    """Return the sha256 of a function's source; of its compiled code where there is no source; of its name if built in."""
+    """Return the sha256 of a function's source; where there is none, of its compiled code or its name."""
     try:
         source = inspect.getsource(function).encode()
     except (OSError, TypeError):

@@ -1,7 +1,7 @@
 """What every recipe must satisfy, to be trusted with versions. Each check raises AssertionError, and says where.
 
-A check takes a recipe and a stream of events, in columns: `xs` with their features in order, `ys` the labels. Run them on your
-own recipe with a few hundred of your own events.
+A check takes a recipe and a stream of events, in columns: `xs` with their features in order, `ys` the labels. Run them
+on your own recipe with a few hundred of your own events.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def check_pure_predict(recipe: Recipe, xs: Xs, ys: Ys) -> None:
 
 
 def check_dump_and_restore(recipe: Recipe, xs: Xs, ys: Ys) -> None:
-    """A learner that is sealed and restored goes on as one that was only sealed, wherever the cut is."""
+    """Sealed and restored, a learner goes on as one that was only sealed, wherever the cut is."""
     for cut in (0, 1, len(xs) // 3, len(xs) - 1):
         whole = _new(recipe, xs)
         sealed = _run(whole, xs[:cut], ys[:cut])
@@ -83,7 +83,7 @@ def check_batches(recipe: Recipe, xs: Xs, ys: Ys) -> None:
 
 
 def check_input_untouched(recipe: Recipe, xs: Xs, ys: Ys) -> None:
-    """The model changes no x, and changing an x after it was learned changes nothing."""
+    """No model changes its x, and changing an x after it was learned changes nothing."""
     expected = _run(_new(recipe, xs), xs, ys)
     learner, given = _new(recipe, xs), [dict(x) for x in xs]
     for index, (x, y) in enumerate(zip(given, ys, strict=True)):

@@ -17,7 +17,7 @@ from learners.baselines import Baseline, baselines
 from learners.errors import LearnFailed, MetricError
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.metrics import read_metrics
-from learners.outputs import Digest, Outputs
+from learners.outputs import Digest
 from learners.predictor import Prediction, Predictor
 from learners.progressive import Scores, Tally
 from learners.recipe import Recipe
@@ -51,7 +51,7 @@ class Sealed:
 
 @dataclass(slots=True)
 class _Parts:
-    """All that is saved. `learned` counts the events of the whole lineage, `absent` and `not_finite` unusable answers."""
+    """All that is saved. `learned` counts events of the whole lineage, `absent` and `not_finite` unusable answers."""
 
     recipe: Recipe
     features: tuple[str, ...]
@@ -69,7 +69,7 @@ class _Parts:
 
 
 class Learner:
-    """Learns events in order: each is predicted, then learned, then scored. Not thread-safe; make it by `new` or `restore`."""
+    """Learns events in order, each after its prediction. Not thread-safe; make it by `new` or `restore`."""
 
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts
@@ -81,7 +81,7 @@ class Learner:
     def new(cls, recipe: Recipe, *, features: Sequence[str], metrics: Sequence[str], window: int) -> Learner:
         """Return an untrained learner. Raises MetricError for a metric that does not fit the task or the model.
 
-        `features` is the order in which every model sees them; `window` the events of windowed scores and between points.
+        `features` is the order in which the model sees them, `window` the events of windowed scores and between points.
         """
         assert window > 0
         asked = read_metrics(metrics, recipe.task)
@@ -170,7 +170,7 @@ class Learner:
         parts.learned += len(ys)
 
     def _predict_then_learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> list[Any]:
-        """Return the raw answers. Nothing else happens an event: all that can be done for many at once is done after."""
+        """Return the raw answers. Nothing else happens for one event: what can be done for many is done after."""
         ask, learn = self._predictor.ask, self._parts.model.learn_one
         raw: list[Any] = []
         keep = raw.append
@@ -184,11 +184,11 @@ class Learner:
         return raw
 
     def predict_one(self, x: Mapping[str, Any]) -> Prediction:
-        """Return the prediction for x; learn nothing. Unknown keys are dropped. Raises LearnFailed if the model raises."""
+        """Return the prediction for x; learn nothing. Unknown keys are dropped. Raises LearnFailed."""
         return self.predict_many([x])[0]
 
     def predict_many(self, xs: Sequence[Mapping[str, Any]]) -> list[Prediction]:
-        """Return the predictions for each x; learn nothing. Unknown keys are dropped. Raises as `predict_one`."""
+        """Return the prediction for each x; learn nothing. Unknown keys are dropped. Raises LearnFailed."""
         predictions: list[Prediction] = []
         for index, x in enumerate(xs):
             ordered = {name: x[name] for name in self._parts.features if name in x}

@@ -98,13 +98,16 @@ def _hint(name: str, task: Task, known: Mapping[str, Metric]) -> str:
     return f"did you mean {', '.join(near)}?" if near else f"task {task!r} has {', '.join(known)}"
 
 
+make_matrix: Any = river_metrics.ConfusionMatrix
+
+
 def confusion(counts: Mapping[tuple[Any, Any], int]) -> Any:
     """Return river's ConfusionMatrix of {(y, y_pred): count}, as if each pair had come by itself; None is not scored.
 
     >>> confusion({(True, True): 3, (True, False): 1}).total_true_positives
     3.0
     """
-    matrix = river_metrics.ConfusionMatrix()
+    matrix = make_matrix()
     scored = {pair: count for pair, count in counts.items() if count and pair[1] is not None}
     for (y, y_pred), count in scored.items():
         matrix.update(y, y_pred, w=float(count))

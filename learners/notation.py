@@ -1,7 +1,7 @@
 """Reads river's own notation, and nothing else, from text that may be hostile.
 
-Allowed: calls of river's public classes, the classes themselves uncalled, literals, `|`, `+` and `*` between models.
-There is no eval: the tree of the text is walked, and a name is only ever looked up in a table of river's public classes.
+Allowed: calls of river's public classes, the classes themselves uncalled, literals, `|`, `+` and `*` of models.
+There is no eval: the tree of the text is walked, and names are looked up in a table of river's public classes only.
 """
 
 from __future__ import annotations
@@ -26,10 +26,38 @@ DEPTH_MAX = 100
 """Nesting of the syntax tree; a pipeline of n steps is n deep."""
 
 PACKAGES = (
-    "anomaly bandit cluster compose conf covariance drift dummy ensemble facto feature_extraction feature_selection forest "
-    "imblearn linear_model metrics misc model_selection multiclass multioutput naive_bayes neighbors optim preprocessing "
-    "proba rules sketch stats time_series tree utils"
-).split()
+    "anomaly",
+    "bandit",
+    "cluster",
+    "compose",
+    "conf",
+    "covariance",
+    "drift",
+    "dummy",
+    "ensemble",
+    "facto",
+    "feature_extraction",
+    "feature_selection",
+    "forest",
+    "imblearn",
+    "linear_model",
+    "metrics",
+    "misc",
+    "model_selection",
+    "multiclass",
+    "multioutput",
+    "naive_bayes",
+    "neighbors",
+    "optim",
+    "preprocessing",
+    "proba",
+    "rules",
+    "sketch",
+    "stats",
+    "time_series",
+    "tree",
+    "utils",
+)
 """River's packages without those that read files or networks, or whose models do not answer to x alone."""
 
 NOT_OFFERED = {"base", "datasets", "envs", "FuncTransformer"}
@@ -72,18 +100,20 @@ def read_notation(text: str) -> Any:
     0.005
     >>> read_notation("__import__('os').system('id')")
     Traceback (most recent call last):
-    learners.errors.RecipeError: not river's notation at column 1: __import__('os').system
+    learners.errors.RecipeError: not river's notation in line 1: __import__('os').system
     """
     if len(text) > TEXT_CHARS_MAX:
         raise RecipeError(f"a recipe of at most {TEXT_CHARS_MAX:,} characters, not {len(text):,}", hint="use a factory")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text.strip(), mode="eval")
+            tree = ast.parse(f"({text.strip()}\n)", mode="eval")  # it may go over several lines
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error) or "nested too deeply"
         raise RecipeError(f"not river's notation: {reason}", hint=f"allowed are {ALLOWED}") from None
     _check_depth(tree)
+    if tree.body.col_offset == 0 and tree.body.lineno == 1:  # nothing, or text that closes our bracket: "1)(2"
+        raise RecipeError("not river's notation: no single expression", hint=f"allowed are {ALLOWED}")
     return _value(tree.body)
 
 
@@ -106,7 +136,7 @@ def _value(node: ast.expr) -> Any:
 def _refused(node: ast.expr) -> RecipeError:
     shown = ast.unparse(node)[:60].encode("ascii", "backslashreplace").decode()
     return RecipeError(
-        f"not river's notation at column {node.col_offset + 1}: {shown}",
+        f"not river's notation in line {node.lineno}: {shown}",
         hint=f'allowed are {ALLOWED}; for more, write a function and name it: "package.module:function"',
     )
 
@@ -180,7 +210,7 @@ def _call(node: ast.Call) -> Any:
         raise _refused(node)
     keywords = {}
     for keyword in node.keywords:
-        if keyword.arg is None or keyword.arg.startswith("_"):
+        if keyword.arg is None or keyword.arg.startswith("_") or keyword.arg in keywords:
             raise _refused(node)
         keywords[keyword.arg] = _value(keyword.value)
     return _called(node, cls, *[_value(argument) for argument in node.args], **keywords)

@@ -22,8 +22,8 @@ Probabilities = Mapping[Any, float]
 class Outputs:
     """Answers in columns: `labels` (classes; numbers for regression), and `numbers` for the metrics that take numbers.
 
-    `numbers` are a mapping of probabilities, or a number, an event; None where absent or not finite; without probabilities
-    there are none. `block` are the probabilities by column, if all events have those of the same classes.
+    `numbers` are a mapping of probabilities, or a number, an event; None where absent or not finite; none at all if a
+    classifier was asked for labels only. `block` are the probabilities as a table, if all events have the same classes.
 
     >>> Outputs.of_numbers([None, 1.0, float("inf")]).numbers
     [None, 1.0, None]
@@ -118,7 +118,7 @@ class Block:
         return cls(classes, table)
 
     def labels(self) -> list[Any] | None:
-        """Return the most probable class of each event; None if one has a tie, where the order of its classes decides."""
+        """Return the most probable class of each event; None if one has a tie: the order of its classes decides."""
         if self.classes == (False, True) and self.classes[0] is False:
             low, high = self.table[:, 0], self.table[:, 1]
             return None if (low == high).any() else (low < high).tolist()
@@ -153,9 +153,16 @@ class Digest:
             self._numbers.update(array("d", numbers))
             self._classes.update(bytes(len(numbers)))
         except (TypeError, OverflowError):
-            self._classes.update(bytes(not isinstance(number, float) for number in numbers))
-            self._numbers.update(array("d", [n for n in numbers if isinstance(n, float)]))
-            self.add_labels([n for n in numbers if not isinstance(n, float)])
+            for number in numbers:
+                self._add_number(number)
+
+    def _add_number(self, number: Any) -> None:
+        try:
+            self._numbers.update(array("d", [number]))
+            self._classes.update(b"\0")
+        except (TypeError, OverflowError):
+            self._classes.update(b"\1")
+            self.add_labels([number])
 
     def add_probabilities(self, outputs: Outputs) -> None:
         """Take in probabilities by class."""

@@ -1,7 +1,7 @@
 """How a model is asked: for labels, for probabilities, or for both. Decided once, so that the loop does not branch.
 
-A classifier whose `predict_one` is river's own (the most probable class) is asked for probabilities only, and its labels are
-derived from them: the same labels as `predict_one` gives, for one call.
+A classifier whose `predict_one` is river's own (the most probable class) is asked for probabilities only; its labels
+are derived from them: the same labels as `predict_one` gives, for one call.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Predictor:
     ask: Callable[[Mapping[str, Any]], Any]
     outputs: Callable[[Sequence[Any]], Outputs]
     predict: Callable[[Mapping[str, Any]], Prediction]
+    digest: Callable[[Digest, Outputs], None]
 
     def __init__(self, model: Any, task: Task, *, probabilities: bool) -> None:
         self._model = model

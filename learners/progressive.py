@@ -3,16 +3,15 @@
 Source: Gama, Sebastião and Rodrigues (2013), On evaluating stream learning algorithms. Values are river's, bit for bit.
 
 1. A prediction of None (or without probabilities, or not finite, for a metric that takes numbers) is not scored.
-2. The window is the last `window` events learned, scored or not; its value is computed afresh from what it holds when it
-   is read, never by adding and taking back.
+2. The window is the last `window` events learned, scored or not; its value is computed afresh from what it holds when
+   it is read, never by adding and taking back.
 3. What is added in one call or in many gives the same scores; no call goes beyond a multiple of `window` events.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
@@ -20,13 +19,14 @@ from river import stats
 
 from learners.metrics import Metric, confusion, roc_auc, value_of, value_of_counts, value_of_mean
 from learners.outputs import Outputs
+from learners.spans import Recent, add_to_mean, count_bools, count_pairs
 
 Scores = dict[str, dict[str, float | None]]
 """Metric name to {"cumulative", "window", "since_last"}."""
 
 
 class Score(Protocol):
-    """Some metrics of one predictor. `add` takes labels and outputs of events in order; `renew` begins a new version."""
+    """Some metrics of one predictor. `add` takes labels and outputs of events, in order; `renew` begins a version."""
 
     def add(self, ys: Sequence[Any], outputs: Outputs) -> None:
         """Take in the events, in order."""
@@ -36,40 +36,6 @@ class Score(Protocol):
 
     def values(self) -> Scores:
         """Return the values now. May be called at any time; changes nothing."""
-
-
-class Recent:
-    """Columns of the last `size` events, kept in the pieces they came in, so that adding costs nothing an event.
-
-    >>> recent = Recent(3)
-    >>> recent.add([1, 2], ["a", "b"]); recent.add([3, 4], ["c", "d"])
-    >>> recent.columns(2)
-    [[2, 3, 4], ['b', 'c', 'd']]
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.held = 0
-        self.pieces: deque[tuple[Sequence[Any], ...]] = deque()
-
-    def add(self, *columns: Sequence[Any]) -> None:
-        """Keep the columns (they must not change any more); let go of pieces that are all too old."""
-        self.pieces.append(columns)
-        self.held += len(columns[0])
-        while self.held - len(self.pieces[0][0]) >= self.size:
-            self.held -= len(self.pieces.popleft()[0])
-
-    def columns(self, count: int) -> list[list[Any]]:
-        """Return the `count` columns of the last events, oldest first."""
-        return [list(chain.from_iterable(piece[i] for piece in self.pieces))[-self.size :] for i in range(count)]
-
-    def __getstate__(self) -> tuple[int, tuple[list[Any], ...]]:
-        return self.size, tuple(self.columns(len(self.pieces[0]) if self.pieces else 0))
-
-    def __setstate__(self, state: tuple[int, tuple[list[Any], ...]]) -> None:
-        self.size, columns = state
-        self.pieces = deque([columns] if columns else [])
-        self.held = len(columns[0]) if columns else 0
 
 
 class CountScore:
@@ -118,39 +84,6 @@ class CountScore:
         }
 
 
-BOOL_PAIRS = ((False, False), (False, True), (True, False), (True, True))
-
-
-def count_pairs(ys: Sequence[Any], labels: Sequence[Any]) -> Counter[tuple[Any, Any]]:
-    """Count the pairs (y, y_pred), in the order in which they first come.
-
-    >>> count_pairs(["a", "b", "a"], ["a", None, "a"])
-    Counter({('a', 'a'): 2, ('b', None): 1})
-    """
-    return Counter(zip(ys, labels, strict=True))
-
-
-def count_bools(ys: Sequence[Any], labels: Sequence[Any]) -> Counter[tuple[Any, Any]]:
-    """Count pairs of booleans, as bits of two long numbers: a tenth of the time. All four pairs are there, in one order.
-
-    >>> count_bools([True, False, True], [True, True, None])
-    Counter({(False, True): 1, (True, True): 1, (True, None): 1, (False, False): 0, (True, False): 0})
-    """
-    counts = Counter(dict.fromkeys(BOOL_PAIRS, 0))
-    try:
-        a, b = bytes(ys), bytes(labels)
-    except (TypeError, ValueError):  # None, or a label that is no bool
-        counts.update(zip(ys, labels, strict=True))
-        return counts
-    ones_a, ones_b = a.count(1), b.count(1)
-    if a.count(0) + ones_a != len(b) or b.count(0) + ones_b != len(a):
-        counts.update(zip(ys, labels, strict=True))
-        return counts
-    both = (int.from_bytes(a, "little") & int.from_bytes(b, "little")).bit_count()
-    numbers = (len(a) - ones_a - ones_b + both, ones_b - both, ones_a - both, both)
-    return Counter(dict(zip(BOOL_PAIRS, numbers, strict=True)))
-
-
 class MeanScore:
     """A metric that is a mean of one loss an event. A loss that is not defined or not finite is not scored."""
 
@@ -188,22 +121,6 @@ class MeanScore:
         add_to_mean(window, chain.from_iterable(self.recent.columns(1)))
         means = {"cumulative": self.total, "window": window, "since_last": self.since}
         return {self.metric.name: {span: value_of_mean(self.metric, mean) for span, mean in means.items()}}
-
-
-def add_to_mean(mean: Any, values: Iterable[float | None]) -> None:
-    """Update river's Mean with each value but None, in order: the same operations in one loop, so the same bits.
-
-    >>> mean = stats.Mean()
-    >>> add_to_mean(mean, [1.0, None, 2.0])
-    >>> mean.get()
-    1.5
-    """
-    n, average = mean.n, mean._mean  # noqa: SLF001 - where river's Mean keeps it
-    for value in values:
-        if value is not None:
-            n += 1.0
-            average += (1.0 / n) * (value - average)
-    mean.n, mean._mean = n, average  # noqa: SLF001
 
 
 class RunningScore:
@@ -285,7 +202,11 @@ class Tally:
         self.names = [metric.name for metric in metrics]
         counted = [metric for metric in metrics if metric.kind == "counts"]
         self.scores: list[Score] = [CountScore(counted, window, binary=binary)] if counted else []
-        kinds = {"mean": MeanScore, "running": RunningScore, "ranks": RankScore}
+        kinds: dict[str, Callable[[Metric, int], Score]] = {
+            "mean": MeanScore,
+            "running": RunningScore,
+            "ranks": RankScore,
+        }
         self.scores += [kinds[metric.kind](metric, window) for metric in metrics if metric.kind != "counts"]
 
     def add(self, ys: Sequence[Any], outputs: Outputs) -> None:

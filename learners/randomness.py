@@ -1,6 +1,6 @@
 """Finds random parts without a seed anywhere in a model: a version that holds one can be neither proved nor rebuilt.
 
-River's distributions (river.proba) hold a generator that only their `sample` reads, and only Thompson drawing calls that:
+River's distributions (river.proba) hold a generator that only one of their methods reads, for bandit.ThompsonSampling:
 elsewhere it does not count as random.
 """
 
@@ -11,8 +11,8 @@ import inspect
 import pickle
 import random
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator
+from typing import Any, cast
 
 import numpy as np
 from river import bandit
@@ -23,7 +23,7 @@ PLAIN = (str, bytes, int, float, complex, bool, type(None), type, np.ndarray)
 
 
 def parts(model: Any) -> Iterator[tuple[str, Any, bool]]:
-    """Yield (path, part, read) for every part below the model, once each; `read`: its distributions' generators are read."""
+    """Yield (path, part, read) for every part of the model, once each; `read`: generators of distributions are read."""
     seen: set[int] = set()
     queue: deque[tuple[str, Any, bool]] = deque([(type(model).__name__, model, False)])
     while queue:
@@ -69,7 +69,11 @@ def unseeded(model: Any, twin: Any) -> tuple[str, str] | None:
     for path, part, read in parts(model):
         if isinstance(part, Generator):
             generators[path] = part
-        elif _takes_seed(type(part)) and getattr(part, "seed", None) is None and not _is_unread(part, read=read):
+        elif (
+            _takes_seed(cast("Hashable", type(part)))
+            and getattr(part, "seed", None) is None
+            and not _is_unread(part, read=read)
+        ):
             return path, type(part).__name__
     ours, theirs = _states(model), _states(twin)
     different = [path for path in ours if ours[path] != theirs.get(path)]
@@ -90,7 +94,7 @@ def _is_unread(part: Any, *, read: bool) -> bool:
 
 
 @functools.cache
-def _takes_seed(cls: type) -> bool:
+def _takes_seed(cls: Any) -> bool:
     try:
         return "seed" in inspect.signature(cls).parameters
     except (TypeError, ValueError):

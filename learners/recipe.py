@@ -1,4 +1,4 @@
-"""A recipe: a named, untrained model with its parameters. Configuration as code, read and checked before anything learns."""
+"""A recipe: a named, untrained model with its parameters. Configuration as code, read and checked before it learns."""
 
 from __future__ import annotations
 
@@ -51,10 +51,11 @@ def read_recipe(text: str, task: Task, search_path: Path | None = None) -> Recip
     without a seed. A factory's module stays imported: what it builds can be restored only where it can be imported.
     """
     text = text.strip()
-    model, twin = _build(text, search_path), _build(text, search_path)
+    model = _build(text, search_path)
+    _check_task(model, task)
+    twin = _build(text, search_path)
     if model is twin:
         raise RecipeError(f"{text} returned the same model twice", hint="return a new model at each call")
-    _check_task(model, task)
     found = unseeded(model, twin)
     if found:
         path, name = found
@@ -72,7 +73,7 @@ def read_recipe(text: str, task: Task, search_path: Path | None = None) -> Recip
 
 def _seed_hint(path: str, name: str) -> str:
     if name == "SWINN":
-        return "give it one: neighbors.KNNClassifier(engine=neighbors.SWINN(seed=42)), or use neighbors.LazySearch()"
+        return "give the model engine=neighbors.SWINN(seed=42), or better engine=neighbors.LazySearch()"
     if name in ("Random", "RandomState", "Generator"):
         return f"make the generator at {path} with a fixed seed"
     return f"give it one: {name}(…, seed=42)"
@@ -107,7 +108,7 @@ def _source_hash(module_name: str) -> str:
 
 
 def _check_task(model: Any, task: Task) -> None:
-    expected = base.Regressor if task == "regression" else base.Classifier
+    expected: Any = base.Regressor if task == "regression" else base.Classifier
     name = last_step(model).__class__.__name__
     if isinstance(model, type) or not isinstance(model, expected):
         kind = "regressor" if task == "regression" else "classifier"

@@ -19,7 +19,7 @@ from river import stats
 
 from learners.metrics import Metric, confusion, roc_auc, value_of, value_of_counts, value_of_mean
 from learners.outputs import Outputs
-from learners.spans import Recent, add_to_mean, count_bools, count_pairs
+from learners.spans import Recent, add_counts, add_to_mean, count_bools, count_pairs
 
 Scores = dict[str, dict[str, float | None]]
 """Metric name to {"cumulative", "window", "since_last"}."""
@@ -63,7 +63,7 @@ class CountScore:
         self.recent.add(ys, outputs.labels)
         counts = self.count(ys, outputs.labels)
         for counted in (self.total, self.since, self.stretch):
-            counted.update(counts)
+            add_counts(counted, counts)
 
     def renew(self) -> None:
         """Forget what was since the last version."""

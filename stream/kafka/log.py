@@ -203,8 +203,6 @@ class KafkaLog:
                 self._failure = self._failure or self._failed(*_place(message), error)
             else:  # about no partition: the group, say, which only takes advice
                 self._outage.note(error)
-        if messages:
-            self._outage.end()
         spans = [self._span(p, events.get(p, ()), stops.get(p, 0)) for p in sorted(events.keys() | stops.keys())]
         return Batch(tuple(span for span in spans if span.stop > span.start))
 

@@ -64,9 +64,9 @@ class Outage:
             self._since = time.monotonic()
             self._log.warning("kafka is out of reach", brokers=self._bootstrap, what=what, why=self.reason)
 
-    def end(self) -> None:
-        """Say that it is over, if it was."""
-        if self._since is not None:
+    def end(self, asked_s: float) -> None:
+        """Say that it is over: a question asked at `asked_s` was answered. Events may come from before, and say nothing."""
+        if self._since is not None and self._since < asked_s:
             self._log.info("kafka is back", brokers=self._bootstrap, after_s=round(time.monotonic() - self._since, 1))
             self._since = None
             self.reason = ""
@@ -213,14 +213,15 @@ class Watch:
         self._topic = topic
         self._outage = outage
         self._question: Question | None = None
-        self._next_s = time.monotonic() + WATCH_S
+        self._asked_s = time.monotonic()
+        self._next_s = self._asked_s + WATCH_S
 
     def look(self, partitions: Iterable[int]) -> News | None:
         """Return news if some came. Asks again when it is time. Failures are outages; they mend or librdkafka tells."""
         now = time.monotonic()
         if self._question is None:
             if now >= self._next_s:
-                self._next_s = now + WATCH_S
+                self._asked_s, self._next_s = now, now + WATCH_S
                 self._topic.serve()
                 self._question = self._topic.ask(partitions)
             return None
@@ -232,7 +233,7 @@ class Watch:
         except KafkaException as failure:
             self._outage.begin(failure.args[0].str())
             return None
-        self._outage.end()
+        self._outage.end(self._asked_s)
         return news
 
 

@@ -41,6 +41,7 @@ SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
     "log.retention.check.interval.ms": "1000",
+    "log.cleaner.backoff.ms": "500",
     "broker.session.timeout.ms": "2000",  # a broker that comes back waits for its old registration to lapse
     "broker.heartbeat.interval.ms": "200",
 }

@@ -13,7 +13,7 @@ from learners.laws import LAWS
 from learners.recipe import Task, read_recipe
 
 RECIPES = [(task, name, text) for task, recipes in CATALOGUE.items() for name, text in recipes.items()]
-EVENTS = 260
+EVENTS = 200
 
 
 def events(task: Task, seed: int = 7) -> tuple[list[dict[str, float]], list[Any]]:

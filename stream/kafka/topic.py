@@ -65,7 +65,7 @@ class Outage:
             self._log.warning("kafka is out of reach", brokers=self._bootstrap, what=what, why=self.reason)
 
     def end(self, asked_s: float) -> None:
-        """Say that it is over: a question asked at `asked_s` was answered. Events may come from before, and say nothing."""
+        """Say that it is over: a question asked at `asked_s` was answered. Events prove nothing (prefetch)."""
         if self._since is not None and self._since < asked_s:
             self._log.info("kafka is back", brokers=self._bootstrap, after_s=round(time.monotonic() - self._since, 1))
             self._since = None

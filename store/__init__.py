@@ -17,6 +17,7 @@ from store.errors import (
     StoreOlder,
     StoreUnreachable,
 )
+from store.export import Export, read_export, write_export
 from store.model import ModelStore
 from store.owners import Claimant
 from store.store import Store
@@ -48,8 +49,10 @@ from store.types import (
 __all__ = [
     "Accounts",
     "BytesExpired",
+    "Claimant",
     "CorruptSnapshot",
     "Cursor",
+    "Export",
     "Fenced",
     "HeadMoved",
     "Heartbeat",
@@ -63,7 +66,6 @@ __all__ = [
     "NoSuchModel",
     "NoSuchVersion",
     "Outcome",
-    "Claimant",
     "OwnerAlive",
     "Position",
     "Proof",
@@ -84,4 +86,6 @@ __all__ = [
     "TopicPosition",
     "Version",
     "VersionKind",
+    "read_export",
+    "write_export",
 ]

@@ -24,7 +24,7 @@ from stream.decode import Decoder
 from stream.environment import require_same
 from stream.errors import ConfigError
 from stream.gate import Gate
-from stream.genesis import genesis, settle_schema
+from stream.genesis import genesis, settle_schema, untrained
 from stream.log import Log
 from stream.owner import Owner, who
 from stream.runs import OpenRun, recorded
@@ -100,6 +100,8 @@ class _Consumer:
             self.schema = settle_schema(
                 self.log, self.config, start, self.stop, until_end=self._finite, tell=self.screen.settling
             )
+            if self.schema is not None:
+                untrained(self.config, self.recipe, self.schema)  # raises before anything is written
         return self.schema is not None
 
     @property

@@ -71,10 +71,14 @@ def _fields(log: Log, event: bytes) -> Mapping[str, Any] | None:
         return None
 
 
+def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
+    """Return the learner that has learned nothing. Raises `MetricError` for a metric that does not fit."""
+    return Learner.new(recipe, features=schema.names, metrics=config.metrics, window=config.validation.window)
+
+
 def genesis(log: Log, config: Config, recipe: Recipe, schema: Schema, start: TopicPosition, run: int) -> NewVersion:
     """Return the version that has learned nothing and stands at the start of the log."""
-    learner = Learner.new(recipe, features=schema.names, metrics=config.metrics, window=config.validation.window)
-    sealed = learner.seal()
+    sealed = untrained(config, recipe, schema).seal()
     return NewVersion(
         kind="genesis",
         parent=None,

@@ -19,6 +19,7 @@ from stream.decode import Decoder
 from stream.environment import differences, environment
 from stream.errors import LogLost, LogMismatch, NotEqual
 from stream.gate import Gate
+from stream.genesis import untrained
 from stream.log import POLL_S_MAX, Batch, Log, Span
 from stream.schema import Schema
 
@@ -89,8 +90,7 @@ def _fresh(config: Config, genesis: Version) -> Learner:
     recipe = read_recipe(genesis.recipe, config.model.task, search_path=config.base)
     if recipe.identity != genesis.identity:
         raise NotEqual("the recipe builds another model today than the version was made with")
-    names = Schema.from_json(genesis.schema).names
-    return Learner.new(recipe, features=names, metrics=config.metrics, window=config.validation.window)
+    return untrained(config, recipe, Schema.from_json(genesis.schema))
 
 
 def learner_at(store: ModelStore, log: Log, config: Config, version: Version, tell: Tell) -> Learner:

@@ -92,7 +92,7 @@ def declared(config: Config, label: LabelField) -> Schema:
     return Schema(features, label, _unknown(config), _ignored(config))
 
 
-def infer(config: Config, objects: list[Mapping[str, Any]], *, text: bool, columns: Sequence[str] = ()) -> Schema:
+def infer(config: Config, objects: Sequence[Mapping[str, Any]], *, text: bool, columns: Sequence[str] = ()) -> Schema:
     """Infer the schema from the first events, by large majority of the values present, so garbage does not decide.
 
     `text`: values are cells of a CSV file with these `columns`. Raises `ConfigError` if no event has the target,
@@ -118,16 +118,25 @@ def infer(config: Config, objects: list[Mapping[str, Any]], *, text: bool, colum
                 counts = seen.setdefault(key, Counter())
                 if present(item):
                     counts[_text_type(item) if text else _type(item)] += 1
-    features = tuple(
-        FeatureField(name, kind)
+    kinds = {
+        name: kind
         for name, counts in seen.items()
         if counts.total() >= max(1, len(objects) * PRESENT_SHARE_MIN) and (kind := _majority(counts)) is not None
+    }
+    features = tuple(
+        FeatureField(name, kinds[name]) for name in columns or _usual_order(kinds, objects) if name in kinds
     )
     if not features:
         raise ConfigError(
             "expected at least one feature beside the target, found none", "check [source] ignore and the log"
         )
     return Schema(features, label, _unknown(config), _ignored(config))
+
+
+def _usual_order(names: Mapping[str, Any], objects: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Order the features as the first event that has the most of them does; garbage may come before it."""
+    fullest = max(objects, key=lambda value: sum(name in value for name in names))
+    return [*(name for name in fullest if name in names), *(name for name in names if name not in fullest)]
 
 
 def present(value: Any) -> bool:

@@ -76,6 +76,7 @@ class Trainer:
 
     def _finish(self, learner: Learner, segment: OpenSegment, ref: Ref) -> Version:
         """Save what is not saved; at the end of the log also the last point of the score series."""
+        self.owner.beat(self._vitals(segment, "stopping"), time.monotonic())
         at_end = self.ends is not None and segment.reached(self.ends)
         if at_end:
             learner.point()
@@ -144,5 +145,6 @@ def _located(failed: LearnFailed, topic: str, verdicts: Verdicts) -> LearnerFail
         place = "an event of the last batch"
     return LearnerFailed(
         f"the model raised {failed.cause!r} on {place}; head is as it was last saved",
-        "the model's state is not to be trusted after a raise; mend the learner, or let the event be held by [schema]",
+        "many models learn from numbers only: name text fields in [source] ignore, or encode them in the recipe: "
+        'compose.Select("field") | preprocessing.OneHotEncoder(); a rule of [schema] holds what does not fit',
     )

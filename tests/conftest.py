@@ -12,8 +12,10 @@ import pytest
 from stream.log import Log
 from tests.kafka.broker import Broker
 from tests.kafka.nodes import NoBroker
+from tests.world import clean_up
 
 LogT = TypeVar("LogT", bound=Log)
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -67,3 +69,10 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is absent")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _clean_up() -> Iterator[None]:
+    """End the commands and close the stores that a test began through its world."""
+    yield
+    clean_up()

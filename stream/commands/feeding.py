@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -95,7 +95,7 @@ class _CsvTyping:
 
     def __init__(self, config: Config, columns: Sequence[str], first: Sequence[bytes]) -> None:
         self._columns = columns
-        objects: list[Mapping[str, Any]] = [cells for line in first if (cells := self._cells(line)) is not None]
+        objects = [cells for line in first if (cells := self._cells(line)) is not None]
         self._schema: Schema = infer(config, objects, text=True, columns=columns)
         self._label = LabelReader(self._schema.label, config.gate.bound, text=True)
         self._bound = config.gate.bound

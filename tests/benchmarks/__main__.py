@@ -1,0 +1,69 @@
+"""`make bench`: Tidemark against the loop that people write by hand, as ratios in one run.
+
+Both read the same topic of the same broker, in processes of their own, in turn (A B A B …). Measured is the loop alone,
+from the first poll to the last commit; starting up is not. The machine's speed drifts: quote ratios and their medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+from collections.abc import Sequence
+
+from tests.benchmarks import memory, runs
+from tests.benchmarks.alone import alone
+from tests.benchmarks.events import events_of
+from tests.kafka.broker import Broker
+
+LEARNERS = {
+    "StandardScaler | LogisticRegression": runs.LINEAR,
+    "HoeffdingTreeClassifier": "tree.HoeffdingTreeClassifier()",
+}
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    arguments = argparse.ArgumentParser(prog="make bench")
+    arguments.add_argument("--pairs", type=int, default=5)
+    arguments.add_argument("--times", type=int, default=3, help="how often the stream is repeated")
+    arguments.add_argument("--memory-events", type=int, default=1_000_000)
+    chosen = arguments.parse_args()
+    broker = Broker()
+    try:
+        events, source = events_of(chosen.times)
+        topic = broker.topic()
+        runs.fill(broker.bootstrap, topic, events)
+        print(f"{platform.platform()}, Python {platform.python_version()}; {len(events):,} events of {source}")
+        print("Tidemark: snapshots every 20,000 events and 5 s, five scores of each metric; by hand: Accuracy only")
+        for name, learner in LEARNERS.items():
+            compare(name, learner, broker.bootstrap, topic, len(events), chosen.pairs)
+        memory.measure(chosen.memory_events)
+    finally:
+        broker.close()
+
+
+def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, pairs: int) -> None:
+    """Run both in turn, and print events a second and the ratio pair by pair."""
+    ratios, rates = [], {"by hand": [], "tidemark": []}  # type: ignore[var-annotated]
+    for _ in range(pairs):
+        hand = alone(runs.by_hand, learner, bootstrap, topic, count)
+        mine = alone(runs.tidemark, learner, bootstrap, topic, count)
+        # By hand, a first prediction of None counts as wrong; river's progressive validation does not score it.
+        assert abs(hand["accuracy"] - mine["accuracy"]) <= 1 / count, (hand, mine)
+        rates["by hand"].append(count / hand["seconds"])
+        rates["tidemark"].append(count / mine["seconds"])
+        ratios.append(hand["seconds"] / mine["seconds"])
+    print(f"\n{name}, from Kafka (accuracy {mine['accuracy']!r})")
+    for who, found in rates.items():
+        print(f"  {who:<10} {told(found, ',.0f')} events/s")
+    print(f"  ratio      {told(ratios, '.3f')} tidemark to by hand (min, median, max)")
+
+
+def told(values: Sequence[float], form: str) -> str:
+    """Write minimum, median and maximum."""
+    return "  ".join(format(value, form) for value in (min(values), statistics.median(values), max(values)))
+
+
+if __name__ == "__main__":
+    main()

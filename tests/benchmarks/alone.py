@@ -1,0 +1,25 @@
+"""Runs a function in a process of its own, so that no measurement warms another."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def alone(function: Any, *arguments: Any) -> dict[str, Any]:
+    """Run a function in a process of its own, and return what it returned."""
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
+        process = multiprocessing.get_context("spawn").Process(target=_answer, args=(answer.name, function, arguments))
+        process.start()
+        process.join()
+        assert process.exitcode == 0, f"{function.__name__} ended with {process.exitcode}"
+        found: dict[str, Any] = json.loads(Path(answer.name).read_text(encoding="utf-8"))
+        return found
+
+
+def _answer(path: str, function: Any, arguments: Sequence[Any]) -> None:
+    Path(path).write_text(json.dumps(function(*arguments)), encoding="utf-8")

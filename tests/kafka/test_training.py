@@ -1,0 +1,113 @@
+"""The main job on the real thing: Apache Kafka and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.kafka.broker import Broker
+from tests.stream.test_published import ELEC2_VALIDATION, POSITIVE_UP, assert_elec2
+from tests.world import World, end, until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+
+def lines(count: int, seed: int) -> list[bytes]:
+    source = random.Random(seed)
+    made = []
+    for _ in range(count):
+        a, b = source.gauss(0, 1), source.gauss(0, 1)
+        made.append(json.dumps({"a": a, "b": b, "y": a + source.gauss(0, 0.3) > b}).encode())
+    return made
+
+
+def test_elec2_from_kafka_into_postgresql(tmp_path: Path, shared_data: Path, kafka: Broker, postgres_url: str) -> None:
+    world = World(tmp_path, "elec2")
+    topic = kafka.topic()
+    world.configure(
+        log=f"kafka://{kafka.bootstrap}/{topic}",
+        target="class",
+        model=POSITIVE_UP,
+        more=ELEC2_VALIDATION,
+        store=postgres_url,
+    )
+    assert world.json("produce", str(shared_data / "elec2.csv.gz"))["events"] == 45_312
+    world.train()
+    assert_elec2(world, shared_data)
+    assert all(each["equal"] for each in world.json("verify", "all"))
+    assert all(check["well"] is not False for check in world.json("doctor"))
+
+
+def test_two_partitions_killed_rolled_back_and_proved(tmp_path: Path, kafka: Broker, postgres_url: str) -> None:
+    world = World(tmp_path)
+    topic = kafka.topic(partitions=2)
+    world.configure(
+        log=f"kafka://{kafka.bootstrap}/{topic}",
+        more='[validation]\nmetrics = ["Accuracy", "LogLoss"]\nwindow = 250\n[snapshots]\nevery_events = 1000',
+        store=postgres_url,
+    )
+    world.write_events("events.jsonl", [*lines(20_000, 1), b"garbage"])
+    world.run("produce", "events.jsonl", "--key", "a")
+    source = random.Random(3)
+    for _ in range(5):
+        trainer = world.start("train")
+        until(lambda: exists(world, postgres_url), process=trainer)
+        model = world.open(postgres_url)
+        was = model.head()[0].version
+        until(lambda: model.head()[0].version > was, process=trainer)  # noqa: B023 - called within this turn
+        until(lambda: source.random() < 0.05)
+        end(trainer, number=9)
+    trainer = world.start("train")
+    model = world.open(postgres_url)
+    try:
+        until(lambda: model.head()[0].accounts.read > 15_000 or done(model, 20_001), process=trainer)
+        moved = world.json("rollback", "3", "--rewind", "--reason", "a look at the past")
+        assert moved["to"] == 3
+        until(lambda: done(model, 20_001), process=trainer)
+    finally:
+        end(trainer)
+    head = world.json("show", "head")
+    assert head["events"] == {"read": 20_001, "learned": 20_000, "held": 1, "pending": 0, "expired": 0}
+    assert sum(head["position"][topic].values()) == 20_001
+    found = world.json("verify", "all")
+    assert len(found) > 20
+    assert [each for each in found if each["equal"] is not True] == []
+
+
+def exists(world: World, url: str) -> bool:
+    try:
+        return world.open(url).exists()
+    except Exception:  # noqa: BLE001 - not there yet
+        return False
+
+
+def done(model: object, read: int) -> bool:
+    beat = model.heartbeat()  # type: ignore[attr-defined]
+    return beat is not None and beat.state == "idle" and beat.read == read
+
+
+def test_a_topic_made_anew_is_refused(tmp_path: Path, kafka: Broker) -> None:
+    world = World(tmp_path)
+    topic = kafka.topic()
+    world.configure(log=f"kafka://{kafka.bootstrap}/{topic}")
+    world.write_events("events.jsonl", lines(100, 1))
+    world.run("produce", "events.jsonl")
+    world.train()
+    kafka.admin.delete_topics([topic])[topic].result(30)
+    until(lambda: topic not in kafka.admin.list_topics(timeout=5).topics)
+    world.write_events("events.jsonl", lines(300, 2))
+    world.run("produce", "events.jsonl")
+    done = world.run("train", "--until-end", code=3)
+    assert "hint: " in done.stderr
+    assert len(world.json("log")) == 2
+
+
+def test_no_broker_is_exit_5(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.configure(log="kafka://127.0.0.1:1/nothing")
+    done = world.run("train", "--until-end", code=5)
+    assert "127.0.0.1:1" in done.stderr
+    assert not (tmp_path / "tidemark.db").exists()

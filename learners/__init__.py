@@ -6,13 +6,16 @@ Importing it imports river (about a second): commands that learn nothing do not.
 from __future__ import annotations
 
 from learners.errors import LearnerError, LearnFailed, MetricError, RecipeError, StateError, UnseededRecipe
-from learners.learner import Learner, Point, Sealed
+from learners.learner import Learner
 from learners.metrics import fitting, read_metrics
+from learners.parts import Point, Sealed
+from learners.pending import LabelPolicy
 from learners.predictor import Prediction
 from learners.progressive import Scores
 from learners.recipe import Recipe, Task, read_recipe
 
 __all__ = [
+    "LabelPolicy",
     "LearnFailed",
     "Learner",
     "LearnerError",

@@ -21,7 +21,27 @@ class Baseline(Protocol):
     """Predicts and learns labels in order: each is predicted from those before it."""
 
     def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
-        """Return what it predicted for each label before it knew it."""
+        """Return what it predicted for each label before it knew it. There is at least one label."""
+
+    def now(self) -> Answer:
+        """Return what it predicts now."""
+
+
+Answer = tuple[Any, Any]
+"""A label, and its number or probabilities (None where nobody asks for them)."""
+
+
+def answers(baseline: Baseline, ys: Sequence[Any]) -> list[Answer]:
+    """Let it learn the labels; return its answer before the first, between each two, and after the last.
+
+    >>> answers(NoChange(probabilities=False), ["a", "b"])
+    [(None, None), ('a', None), ('b', None)]
+    """
+    if not ys:
+        return [baseline.now()]
+    outputs = baseline.predict_then_learn(ys)
+    numbers = outputs.numbers or [None] * len(ys)
+    return [*zip(outputs.labels, numbers, strict=True), baseline.now()]
 
 
 class NoChange:
@@ -52,6 +72,12 @@ class NoChange:
             numbers.append({**self.seen, label: 1.0} if label is not None else None)
         return Outputs(labels, numbers)
 
+    def now(self) -> Answer:
+        """Return the last label."""
+        if self.last is None or not self.probabilities:
+            return self.last, self.last if self.numbers else None
+        return self.last, {**self.seen, self.last: 1.0}
+
 
 class Prior:
     """The most common label so far (river.dummy.PriorClassifier); of equals the one that was seen first.
@@ -74,6 +100,13 @@ class Prior:
             self._count(ys)
             return Outputs([top[0][0]] * len(ys))
         return Outputs(self._one_by_one(ys))
+
+    def now(self) -> Answer:
+        """Return the leader."""
+        leader = max(self.counts, key=self.counts.__getitem__) if self.counts else None
+        if not self.probabilities:
+            return leader, None
+        return leader, {label: count / self.n for label, count in self.counts.items()} or None
 
     def _count(self, ys: Sequence[Any]) -> None:
         known = {label: ys.count(label) for label in self.counts} if len(self.counts) <= FEW_LABELS else {}
@@ -127,6 +160,10 @@ class Mean:
             average += (1.0 / n) * (y - average)
         self.n, self.average = n, average
         return Outputs(labels, labels)
+
+    def now(self) -> Answer:
+        """Return the mean."""
+        return self.average, self.average
 
 
 def baselines(task: Task, *, probabilities: bool) -> dict[str, Baseline]:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from learners.golden import write_golden
-from learners.learner import Learner, Sealed
+from learners.learner import Learner
+from learners.parts import Sealed
 from learners.recipe import Recipe
 
 METRIC = {"binary": "Accuracy", "multiclass": "Accuracy", "regression": "MAE"}

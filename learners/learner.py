@@ -7,81 +7,47 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from operator import length_hint
 from typing import Any
 
-from learners.baselines import Baseline, baselines
+from learners.baselines import Answer, answers, baselines
 from learners.errors import LearnFailed, MetricError
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.metrics import read_metrics
-from learners.outputs import Digest
+from learners.outputs import Digest, Outputs
+from learners.parts import Parts, Point, Sealed
+from learners.pending import Entry, LabelPolicy, Pending, ask_then_reveal
 from learners.predictor import Prediction, Predictor
 from learners.progressive import Scores, Tally
 from learners.recipe import Recipe
 from learners.state import dump, load
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The scores after `learned` events: one point of the series."""
-
-    learned: int
-    scores: Scores
-    baselines: Mapping[str, Scores]
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """What a version keeps: the learner's bytes, and what its segment predicted and scored.
-
-    `digest` is the sha256 of the segment's predictions, `golden` a text that `Learner.restore` checks.
-    """
-
-    state: bytes
-    learned: int
-    digest: str
-    golden: str
-    scores: Scores
-    baselines: Mapping[str, Scores]
-    points: tuple[Point, ...]
-
-
-@dataclass(slots=True)
-class _Parts:
-    """All that is saved. `learned` counts events of the whole lineage, `absent` and `not_finite` unusable answers."""
-
-    recipe: Recipe
-    features: tuple[str, ...]
-    metrics: tuple[str, ...]
-    window: int
-    model: Any
-    probabilities: bool
-    tally: Tally
-    baselines: dict[str, tuple[Baseline, Tally]]
-    learned: int = 0
-    last_point: int = 0
-    absent: int = 0
-    not_finite: int = 0
-    inputs: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=INPUTS_MAX))
-
-
 class Learner:
     """Learns events in order, each after its prediction. Not thread-safe; make it by `new` or `restore`."""
 
-    def __init__(self, parts: _Parts) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._predictor = Predictor(parts.model, parts.recipe.task, probabilities=parts.probabilities)
         self._digest = Digest()
         self._points: list[Point] = []
 
     @classmethod
-    def new(cls, recipe: Recipe, *, features: Sequence[str], metrics: Sequence[str], window: int) -> Learner:
+    def new(
+        cls,
+        recipe: Recipe,
+        *,
+        features: Sequence[str],
+        metrics: Sequence[str],
+        window: int,
+        labels: LabelPolicy | None = None,
+    ) -> Learner:
         """Return an untrained learner. Raises MetricError for a metric that does not fit the task or the model.
 
         `features` is the order in which the model sees them, `window` the events of windowed scores and between points.
+        With `labels`, labels come later than their events; without, each comes with its event.
         """
         assert window > 0
         asked = read_metrics(metrics, recipe.task)
@@ -95,7 +61,7 @@ class Learner:
         binary = recipe.task == "binary"
         beside = baselines(recipe.task, probabilities=probabilities)
         return cls(
-            _Parts(
+            Parts(
                 recipe=replace(recipe, search_path=None),
                 features=tuple(features),
                 metrics=tuple(metric.name for metric in asked),
@@ -104,6 +70,7 @@ class Learner:
                 probabilities=probabilities,
                 tally=Tally(asked, window, binary=binary),
                 baselines={name: (baseline, Tally(asked, window, binary=binary)) for name, baseline in beside.items()},
+                pending=None if labels is None else Pending(labels),
             )
         )
 
@@ -133,6 +100,21 @@ class Learner:
         return self._parts.learned
 
     @property
+    def pending(self) -> int:
+        """Events that were predicted, and whose label has not come."""
+        return 0 if self._parts.pending is None else len(self._parts.pending)
+
+    @property
+    def expired(self) -> int:
+        """Events whose label never came, since the model was new."""
+        return 0 if self._parts.pending is None else self._parts.pending.expired
+
+    @property
+    def late(self) -> int:
+        """Events behind the clock when they came, since the model was new; they were asked at the clock."""
+        return 0 if self._parts.pending is None else self._parts.pending.late
+
+    @property
     def absent(self) -> int:
         """Predictions of None, or without any probability, since the model was new."""
         return self._parts.absent
@@ -142,13 +124,24 @@ class Learner:
         """Predictions of NaN or infinity since the model was new; metrics that take numbers leave them out."""
         return self._parts.not_finite
 
-    def test_then_train(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any]) -> None:
+    def test_then_train(
+        self,
+        xs: Sequence[dict[str, Any]],
+        ys: Sequence[Any],
+        moments: Sequence[int] = (),
+        dues: Sequence[int | None] = (),
+    ) -> None:
         """Predict, score and learn each event, in order. A score point is recorded at every multiple of `window`.
 
         Every x has its features in the order of `features`. Labels: bool (binary), any hashable (multiclass), float.
-        Raises LearnFailed if the model raises: the learner is then tainted and must be restored.
+        Where labels come later, `moments` and `dues` are when each event is asked and its label revealed
+        (microseconds; a label or time that nobody knows is None), and it is learned then. Raises LearnFailed if the
+        model raises: the learner is then tainted and must be restored.
         """
         assert len(xs) == len(ys)
+        if self._parts.pending is not None:
+            self._ask_then_reveal(self._parts.pending, list(zip(xs, ys, moments, dues, strict=True)))
+            return
         start = 0
         while start < len(xs):
             stop = min(len(xs), start + self.window - self.learned % self.window)
@@ -162,12 +155,70 @@ class Learner:
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
         outputs = self._predictor.outputs(self._predict_then_learn(xs, ys, first))
         self._predictor.digest(self._digest, outputs)
+        beside = [baseline.predict_then_learn(ys) for baseline, _ in parts.baselines.values()]
+        self._score(ys, outputs, beside)
+
+    def _score(self, ys: Sequence[Any], outputs: Outputs, beside: Sequence[Outputs]) -> None:
+        """Score what was learned; `beside` are the outputs of the baselines. Not beyond a multiple of `window`."""
+        parts = self._parts
         parts.tally.add(ys, outputs)
-        for baseline, tally in parts.baselines.values():
-            tally.add(ys, baseline.predict_then_learn(ys))
+        for (_, tally), others in zip(parts.baselines.values(), beside, strict=True):
+            tally.add(ys, others)
         parts.absent += outputs.absent
         parts.not_finite += outputs.not_finite
         parts.learned += len(ys)
+
+    def _ask_then_reveal(self, pending: Pending, events: Sequence[tuple[dict[str, Any], Any, int, int | None]]) -> None:
+        """Ask each event at its time, and learn each label at its own."""
+        asked: list[Entry] = []
+        revealed: list[Entry] = []
+        turns: list[int] = []
+        learn = self._parts.model.learn_one
+        try:
+            with pending.policy.learning():
+                for is_asked, entry in ask_then_reveal(pending, self._predictor.ask, learn, events):
+                    if is_asked:
+                        asked.append(entry)
+                        turns.append(len(revealed))
+                    else:
+                        revealed.append(entry)
+        except Exception as error:  # the model may be the user's own, and raise anything
+            raise LearnFailed(len(asked), error) from error
+        self._parts.inputs.extend([dict(entry[0]) for entry in asked[-INPUTS_MAX:]])
+        self._predictor.digest(self._digest, self._predictor.outputs([entry[2] for entry in asked]))
+        self._answer_beside(asked, turns, revealed)
+        self._score_revealed(revealed)
+
+    def _answer_beside(self, asked: Sequence[Entry], turns: Sequence[int], revealed: Sequence[Entry]) -> None:
+        """Let the baselines answer each question too, knowing the labels that had been revealed by then."""
+        ys = [entry[1] for entry in revealed]
+        given = [answers(baseline, ys) for baseline, _ in self._parts.baselines.values()]
+        for entry, turn in zip(asked, turns, strict=True):
+            entry[3] = tuple(answer[turn] for answer in given)
+
+    def _score_revealed(self, revealed: Sequence[Entry]) -> None:
+        """Judge what was predicted when each was asked; record points at every multiple of `window`."""
+        start = 0
+        while start < len(revealed):
+            part = revealed[start : start + self.window - self.learned % self.window]
+            beside = [_outputs_of([entry[3][i] for entry in part]) for i in range(len(self._parts.baselines))]
+            self._score([entry[1] for entry in part], self._predictor.outputs([entry[2] for entry in part]), beside)
+            if self.learned % self.window == 0:
+                self.point()
+            start += len(part)
+
+    def close(self) -> None:
+        """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""
+        pending = self._parts.pending
+        if pending is None:
+            return
+        revealed = []
+        with pending.policy.learning():
+            for entry in pending.reveal_all():
+                self._parts.model.learn_one(entry[0], entry[1])
+                revealed.append(entry)
+        self._answer_beside([], [], revealed)
+        self._score_revealed(revealed)
 
     def _predict_then_learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> list[Any]:
         """Return the raw answers. Nothing else happens for one event: what can be done for many is done after."""
@@ -235,3 +286,9 @@ class Learner:
         if golden is not None:
             check_golden(golden, cls(load(state)["parts"]).predict_one)
         return cls(load(state)["parts"])
+
+
+def _outputs_of(given: Sequence[Answer]) -> Outputs:
+    """Put a baseline's answers into columns."""
+    numbers = [number for _, number in given]
+    return Outputs([label for label, _ in given], numbers if any(number is not None for number in numbers) else ())

@@ -106,13 +106,17 @@ def insertion_order(value: set[Any], tries_max: int = TRIES_MAX) -> tuple[list[A
 
 
 def dump(parts: dict[str, Any]) -> bytes:
-    """Return the bytes of a learner's parts (pickle protocol 5).
+    """Return the bytes of a learner's parts (pickle protocol 5). Raises StateError for parts that have no bytes.
 
     >>> load(dump({"learned": 3}))["learned"]
     3
     """
     buffer = io.BytesIO()
-    _Pickler(buffer).dump({FORMAT_KEY: FORMAT, **parts})
+    try:
+        _Pickler(buffer).dump({FORMAT_KEY: FORMAT, **parts})
+    except (pickle.PickleError, *RAISED_BY_MODELS) as error:
+        hint = "a model must be made of what pickle can name: use functions and classes of a module, no lambdas"
+        raise StateError(f"the model cannot be written: {error}", hint) from error
     return buffer.getvalue()
 
 

@@ -62,6 +62,15 @@ class ModelStore:
             genesis, lambda on, blob, now: saves.create(on, self.name, genesis, blob, config=config, who=who, now=now)
         )
 
+    def renew(self, genesis: NewVersion, *, config: Mapping[str, Any], who: str) -> tuple[Version, Ref]:
+        """Put a new genesis version in the place of head's, which has learned nothing, with another configuration.
+
+        Raises Refused if head has learned something.
+        """
+        return self._surely(
+            genesis, lambda on, blob, now: saves.renew(on, self.name, genesis, blob, config=config, who=who, now=now)
+        )
+
     def save(self, new: NewVersion, *, ref: Ref, who: str, publish: bool = False) -> tuple[Version, Ref]:
         """Write a version as a child of head, and move head (with `publish` champion, too) to it.
 
@@ -259,6 +268,11 @@ class ModelStore:
         """Mark runs as lost whose process on this host ended without a word; return them."""
         with self._writing() as connection:
             return runs.mark_lost(connection, self.name, host=host, now=now)
+
+    def mark_replaced(self, run: int, *, by: int, now: datetime) -> None:
+        """Mark the run of an owner that was replaced as lost, if it never said how it ended: it may be of any host."""
+        if run != by and any(record.run == run and record.outcome == "running" for record in self.runs()):
+            self.end_run(run, outcome="lost", error=None, result={}, now=now)
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, oldest first, failures too."""

@@ -19,7 +19,7 @@ from store.types import Move, MoveKind, Ref, Version
 
 HEAD = "head"
 CHAMPION = "champion"
-NOT_UNDONE = ("genesis", "save", "publish")  # moves that training makes by itself
+NOT_UNDONE = ("genesis", "save", "publish", "reopen")  # moves that training makes by itself
 _NAME = re.compile(r"(?!v?\d+\Z)[A-Za-z][A-Za-z0-9_.-]{0,99}\Z")  # nothing that reads as a version
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from store import held, owners, refs, scores, snapshots
 from store.blobs import Blob
@@ -39,6 +39,28 @@ def create(
     if epoch and genesis.run is not None and owners.run_of(connection, model) != genesis.run:
         raise Fenced(expected=epoch - 1, found=epoch)
     connection.execute(insert(models).values(name=model, next_version=1, config=config, created_at=now))
+    return _write(connection, model, genesis, blob, Cause("genesis", who, genesis.reason, now), epoch=epoch)
+
+
+def renew(
+    connection: Connection,
+    model: str,
+    genesis: NewVersion,
+    blob: Blob,
+    *,
+    config: Mapping[str, Any],
+    who: str,
+    now: datetime,
+) -> tuple[Version, Ref]:
+    """Put a new genesis version in the place of one that has learned nothing. Contract: `ModelStore.renew`."""
+    epoch = owners.lock(connection, model, now=now)
+    snapshots.lock_model(connection, model)
+    head = refs.head(connection, model)
+    if snapshots.numbered(connection, model, head.version).accounts.learned:
+        raise Refused(f"expected model {model!r} to have learned nothing, found it at version {head.version}")
+    if genesis.run is not None and owners.run_of(connection, model) != genesis.run:
+        raise Fenced(expected=epoch - 1, found=epoch)
+    connection.execute(update(models).where(models.c.name == model).values(config=config))
     return _write(connection, model, genesis, blob, Cause("genesis", who, genesis.reason, now), epoch=epoch)
 
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 RunKind = Literal["read", "late", "skip", "gap"]
-VersionKind = Literal["genesis", "save", "skip"]
-MoveKind = Literal["genesis", "save", "rewind", "skip", "undo", "promote", "publish"]
+VersionKind = Literal["genesis", "save", "skip", "closing"]
+MoveKind = Literal["genesis", "save", "rewind", "skip", "undo", "promote", "publish", "reopen"]
 HoldKind = Literal["malformed", "suspect"]
 Outcome = Literal["running", "done", "failed", "interrupted", "lost"]
 Scores = Mapping[str, Mapping[str, float | None]]

@@ -36,6 +36,10 @@ def train(
     accept_environment: Annotated[
         bool, typer.Option("--accept-environment", help="Go on though head was made with other libraries.")
     ] = False,
+    close: Annotated[bool, typer.Option("--close", help="At the end, reveal all pending labels.")] = False,
+    accept_gap: Annotated[
+        bool, typer.Option("--accept-gap", help="Go on after events that the log has lost; record the gap.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run the consumer process: predict, score, then learn every event, and keep every version.
@@ -48,16 +52,29 @@ def train(
     from stream.commands import learning  # noqa: PLC0415
     from stream.consumer import Options  # noqa: PLC0415
 
-    options = Options(until_end=until_end, take_over=take_over, accept_environment=accept_environment)
+    if close and not until_end:
+        raise typer.BadParameter("expected --close together with --until-end")
+    options = Options(
+        until_end=until_end,
+        take_over=take_over,
+        accept_environment=accept_environment,
+        accept_gap=accept_gap,
+        close=close,
+    )
     learning.train(config, options, as_json=json)
 
 
 @app.command()
-def log(*, config: ConfigFile = TOML, json: Json = False) -> None:
+def log(
+    *,
+    config: ConfigFile = TOML,
+    moves: Annotated[bool, typer.Option("--moves", help="List the moves of references instead.")] = False,
+    json: Json = False,
+) -> None:
     """List the versions as a graph, newest first."""
     from stream.commands import showing  # noqa: PLC0415
 
-    showing.log(config, as_json=json)
+    (showing.moves if moves else showing.log)(config, as_json=json)
 
 
 @app.command()

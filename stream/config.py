@@ -20,6 +20,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from stream.errors import ConfigError
 
 Task = Literal["binary", "multiclass", "regression"]
+BOUND_MAX = 1e300
+"""The widest bound that [gate] may set. Replay decodes by it: what was held then is held by the record."""
+
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -100,11 +103,27 @@ class FieldTable(Table):
         return self
 
 
+class LabelsTable(Table):
+    """`[labels]`: labels that come later than their events."""
+
+    moment: str = Field(min_length=1)
+    timeout: Duration | None = None
+    default: str | bool | int | float | None = None
+    pending_max: int = Field(default=1_000_000, ge=1)
+
+    @model_validator(mode="after")
+    def _default_needs_timeout(self) -> Self:
+        if self.default is not None and self.timeout is None:
+            raise ValueError("`default` is learned when the `timeout` is over: set that too")
+        return self
+
+
 class ValidationTable(Table):
     """`[validation]`: which of river's metrics, and how long the window is (events)."""
 
     metrics: tuple[str, ...] = ()
     window: int = Field(default=1000, ge=1, le=1_000_000)
+    unsupervised: Literal["label", "question"] = "label"
 
 
 class SnapshotsTable(Table):
@@ -119,7 +138,7 @@ class SnapshotsTable(Table):
 class GateTable(Table):
     """`[gate]`: numbers beyond +-bound are held: one 1e308 ruins a learner for ever."""
 
-    bound: float = Field(default=1e15, gt=0, le=1e300)
+    bound: float = Field(default=1e15, gt=0, le=BOUND_MAX)
 
 
 class PublishTable(Table):
@@ -149,6 +168,7 @@ class Config(BaseSettings):
     model: ModelTable
     source: SourceTable
     fields: dict[str, FieldTable | Literal["ignore", "hold"]] = Field(default_factory=dict, alias="schema")
+    labels: LabelsTable | None = None
     validation: ValidationTable = ValidationTable()
     snapshots: SnapshotsTable = SnapshotsTable()
     gate: GateTable = GateTable()
@@ -174,8 +194,10 @@ class Config(BaseSettings):
         for name, spec in self.fields.items():
             if isinstance(spec, str) and name != "unknown":
                 raise ValueError(f'schema.{name}: expected a table such as {{ type = "number" }}, found "{spec}"')
-            if name in (self.model.target, self.source.id):
-                raise ValueError(f"schema.{name}: the target and the id are never features")
+            if name in (self.model.target, self.source.id, self.labels.moment if self.labels else None):
+                raise ValueError(f"schema.{name}: the target, the id and the label's time are never features")
+        if self.validation.unsupervised == "question" and self.labels is None:
+            raise ValueError('validation.unsupervised: "question" differs from "label" only with [labels]')
         return self
 
     @property
@@ -208,6 +230,8 @@ class Config(BaseSettings):
             "source.moment": self.source.moment,
             "source.id": self.source.id,
             "source.ignore": sorted(self.source.ignore),
+            "labels": self.labels.model_dump(mode="json") if self.labels else None,
+            "validation.unsupervised": self.validation.unsupervised,
             "validation.metrics": list(self.metrics),
             "validation.window": self.validation.window,
         }
@@ -238,14 +262,14 @@ def read_config(path: Path) -> Config:
     try:
         return Config(**tables, base=path.resolve().parent)
     except ValidationError as error:
-        raise ConfigError(
-            "\n".join([f"{path}:", *map(_told, error.errors())]), "see `Configuration` in the README"
-        ) from None
+        wrong = [each for each in error.errors() if each["type"] != "literal_error" or error.error_count() == 1]
+        told = dict.fromkeys(map(_told, wrong))
+        raise ConfigError("\n".join([f"{path}:", *told]), "see `Configuration` in the README") from None
 
 
 def _told(error: Any) -> str:
     """Say one of pydantic's errors as a person would."""
-    key = ".".join(str(part) for part in error["loc"]) or "the file"
+    key = ".".join(str(part) for part in error["loc"] if not _is_internal(part)) or "the file"
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), _keys(error["loc"][:-1]), n=1)
         return f"  {key}: unknown key" + (f"; did you mean `{near[0]}`?" if near else "")
@@ -253,6 +277,11 @@ def _told(error: Any) -> str:
         return f"  {key}: is missing"
     found = f", found {error['input']!r}" if isinstance(error.get("input"), (str, int, float)) else ""
     return f"  {key}: {error['msg'].removeprefix('Value error, ')}{found}"
+
+
+def _is_internal(part: Any) -> bool:
+    """Tell pydantic's own parts of a path from the keys of the file."""
+    return isinstance(part, str) and part.startswith(("function-", "literal[", "FieldTable"))
 
 
 def _keys(path: tuple[Any, ...]) -> list[str]:

@@ -1,8 +1,8 @@
 """The consumer process: settles what is to be trained, claims head, trains, follows a moved head, ends well.
 
-1. Check the configuration, the recipe and the log; nothing is written before all three stand.
-2. Open the store; record the run; make the genesis version if the model has none.
-3. Wait for another trainer to go, or take over; claim head under a new epoch.
+1. Open the store and record the run; where there is no store, settle first, so that a mistake leaves nothing behind.
+2. Check the configuration, the recipe and the log; settle the schema if the model has no versions.
+3. Wait for another trainer to go, or take over; claim head under a new epoch; make genesis if there is no version.
 4. Train. On `HeadMoved` train again from where head is now; on `Fenced` end: another trainer owns head.
 """
 
@@ -18,11 +18,11 @@ from learners import Recipe, read_recipe
 from store import ModelStore, Store
 from store.errors import HeadMoved, OwnerAlive, StoreMissing
 from store.owners import Claimant
-from store.types import Version
+from store.types import TopicPosition, Version
 from stream.config import Config
 from stream.decode import Decoder
 from stream.environment import require_same
-from stream.errors import ConfigError
+from stream.errors import ConfigError, LearnerTainted, LogLost
 from stream.gate import Gate
 from stream.genesis import genesis, settle_schema, untrained
 from stream.log import Log
@@ -41,142 +41,184 @@ STANDBY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to train: to the end the log has now; not waiting for another owner; with other libraries than head's."""
+    """How to train.
+
+    To the end the log has now, and then revealing pending labels (`close`); not waiting for another owner; with other
+    libraries than head's; going on after events that the log has lost (`accept_gap`).
+    """
 
     until_end: bool = False
     take_over: bool = False
     accept_environment: bool = False
+    accept_gap: bool = False
+    close: bool = False
 
 
 def consume(config: Config, options: Options, stop: Stop, screen: Screen) -> Version | None:
     """Train until stopped or at the end; return head, None if there was nothing to learn from."""
-    recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
-    log = open_log(
-        config.source.log,
-        base=config.base,
-        until_end=options.until_end,
-        settings=config.source.kafka,
-        group=f"tidemark-{config.model.name}",
-    )
+    consumer = _Consumer(config, options, stop, screen)
     try:
-        return _Consumer(config, options, stop, screen, recipe, log).run()
-    finally:
-        log.close()
-
-
-@dataclass(slots=True)
-class _Consumer:
-    config: Config
-    options: Options
-    stop: Stop
-    screen: Screen
-    recipe: Recipe
-    log: Log
-    schema: Schema | None = None
-
-    def run(self) -> Version | None:
-        """Do the steps that the module names."""
+        store = Store.open(config.store_url)
+    except StoreMissing:
+        consumer.open()
         try:
-            store = Store.open(self.config.store_url)
-        except StoreMissing:
-            if not self._settle():
+            if not consumer.settle():
                 return None
-            store = Store.open(self.config.store_url, create=True)
-        try:
-            model = store.model(self.config.model.name)
-            if model.exists():
-                self._check(model)
-            elif not self._settle():
-                return None
-            with recorded(model, self.config, "train") as run:
-                return self._own_and_train(model, run)
+            with Store.open(config.store_url, create=True) as made:
+                return consumer.run(made.model(config.model.name))
         finally:
-            store.close()
+            consumer.close()
+    with store:
+        return consumer.run(store.model(config.model.name))
 
-    def _settle(self) -> bool:
-        """Settle the schema for a model without versions; False if stopped, or if the log is empty."""
+
+class _Consumer:
+    """One run of the process."""
+
+    def __init__(self, config: Config, options: Options, stop: Stop, screen: Screen) -> None:
+        self.config = config
+        self.options = options
+        self.stop = stop
+        self.screen = screen
+        self.recipe: Recipe | None = None
+        self.log: Log | None = None
+        self.start: TopicPosition | None = None
+        self.schema: Schema | None = None
+
+    def run(self, model: ModelStore) -> Version | None:
+        """Check, settle, own and train; whatever happens is recorded."""
+        with recorded(model, self.config, "train") as run:
+            try:
+                recipe, log = self.open()
+                if model.exists() and not self._mended(model, recipe):
+                    self._check(model, recipe, log)
+                elif not self.settle():
+                    return None
+                head = self._own_and_train(model, run, recipe, log)
+            finally:
+                self.close()
+            if head is not None:
+                run.result.update(head=head.version, read=head.accounts.read, learned=head.accounts.learned)
+            return head
+
+    def open(self) -> tuple[Recipe, Log]:
+        """Read the recipe and open the log, once."""
+        if self.recipe is None or self.log is None:
+            self.recipe = read_recipe(self.config.model.learner, self.config.model.task, search_path=self.config.base)
+            self.log = open_log(
+                self.config.source.log,
+                base=self.config.base,
+                until_end=self.options.until_end,
+                settings=self.config.source.kafka,
+                group=f"tidemark-{self.config.model.name}",
+            )
+        return self.recipe, self.log
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self.log is not None:
+            self.log.close()
+
+    def settle(self) -> bool:
+        """Settle where a model without versions starts, and its schema; False if stopped, or if the log is empty."""
+        recipe, log = self.open()
         if self.schema is None:
-            start = self.log.start(self.config.source.start)
+            self.start = log.start(self.config.source.start)
+            until_end = self.options.until_end or log.finite
             self.schema = settle_schema(
-                self.log, self.config, start, self.stop, until_end=self._finite, tell=self.screen.settling
+                log, self.config, self.start, self.stop, until_end=until_end, tell=self.screen.settling
             )
             if self.schema is not None:
-                untrained(self.config, self.recipe, self.schema)  # raises before anything is written
+                untrained(self.config, recipe, self.schema).seal()  # raises before anything is written
         return self.schema is not None
 
-    @property
-    def _finite(self) -> bool:
-        return self.options.until_end or self.log.finite
+    def _mended(self, model: ModelStore, recipe: Recipe) -> bool:
+        """Tell whether the configuration changed before anything was learned: then a new genesis version is made."""
+        accounts = model.head()[0].accounts
+        return not accounts.learned and not accounts.pending and model.config() != self.config.fixed(recipe.identity)
 
-    def _check(self, model: ModelStore) -> None:
+    def _check(self, model: ModelStore, recipe: Recipe, log: Log) -> None:
         """Refuse a configuration that is not the model's, and an environment that is not head's."""
-        check_unchanged(model.config(), self.config.fixed(self.recipe.identity))
+        check_unchanged(model.config(), self.config.fixed(recipe.identity))
         head, _ = model.head()
-        if self.log.topic not in head.position.topics:
+        if log.topic not in head.position.topics:
             raise ConfigError(
                 f"expected the topic that version {head.version} was made from, {', '.join(head.position.topics)}; "
-                f"found {self.log.topic}",
+                f"found {log.topic}",
                 "point [source] log to that topic, or give the model another name",
             )
         if not self.options.accept_environment:
             require_same(head.environment, f"version {head.version}")
 
-    def _own_and_train(self, model: ModelStore, run: OpenRun) -> Version | None:
+    def _own_and_train(self, model: ModelStore, run: OpenRun, recipe: Recipe, log: Log) -> Version | None:
         epoch = self._claim(model, run)
         if epoch is None:
-            return None
-        if not model.exists():
-            assert self.schema is not None, "settled before"
-            start = self.log.start(self.config.source.start)
-            new = genesis(self.log, self.config, self.recipe, self.schema, start, run.run)
-            model.create(new, config=self.config.fixed(self.recipe.identity), who=who())
+            return model.head()[0] if model.exists() else None
+        state = "failed"
         try:
-            head = self._train(model, run, epoch)
-        except BaseException:
-            model.release(epoch, state="failed", now=datetime.now(UTC))
-            raise
-        model.release(epoch, state="stopped", now=datetime.now(UTC))
-        run.result.update(head=head.version, read=head.accounts.read, learned=head.accounts.learned)
+            if model.exists() and not (self.schema and self._mended(model, recipe)):
+                self._check(model, recipe, log)  # another trainer may have made it while we stood by
+            else:
+                assert self.schema is not None, "settled before"
+                assert self.start is not None, "settled before"
+                new = genesis(log, self.config, recipe, self.schema, self.start, run.run)
+                make = model.renew if model.exists() else model.create
+                make(new, config=self.config.fixed(recipe.identity), who=who())
+            head = self._train(model, run, epoch, log)
+            state = "stopped"
+        finally:
+            model.release(epoch, state=state, now=datetime.now(UTC))
         return head
 
     def _claim(self, model: ModelStore, run: OpenRun) -> int | None:
         """Return our epoch, once no other trainer lives; None if stopped while waiting."""
         process = run.process
+        claimant = Claimant(run.run, process.host, process.pid, process.started)
         while not self.stop.requested:
+            before = model.heartbeat()
             try:
-                claimant = Claimant(run.run, process.host, process.pid, process.started)
-                return model.claim(claimant, take_over=self.options.take_over, now=datetime.now(UTC))
+                epoch = model.claim(claimant, take_over=self.options.take_over, now=datetime.now(UTC))
             except OwnerAlive as alive:
                 self.screen.waiting(alive)
                 time.sleep(STANDBY_S)
+                continue
+            if before is not None:
+                model.mark_replaced(before.run, by=run.run, now=datetime.now(UTC))
+            return epoch
         return None
 
-    def _train(self, model: ModelStore, run: OpenRun, epoch: int) -> Version:
+    def _train(self, model: ModelStore, run: OpenRun, epoch: int, log: Log) -> Version:
         """Train from head, again and again as head is moved by others."""
-        head, _ = model.head()
-        schema = Schema.from_json(head.schema)
-        decoder = Decoder(schema, self.log.format, bound=self.config.gate.bound)
+        reopen(model)
+        schema = Schema.from_json(model.head()[0].schema)
         trainer = Trainer(
-            log=self.log,
-            gate=Gate(self.log.topic, decoder),
+            log=log,
+            gate=Gate(log.topic, Decoder(schema, log.format, bound=self.config.gate.bound)),
             store=model,
             owner=Owner(model, run.process, run.run, epoch),
-            schedule=self._schedule(model, head),
+            schedule=self._schedule(model),
             stop=self.stop,
-            ends=self.log.end() if self._finite else None,
+            ends=log.end() if self.options.until_end or log.finite else None,
             run=run.run,
             config_hash=self.config.hash,
             tell=self.screen.training,
         )
         while True:
             try:
-                return trainer.train()
+                head = trainer.train()
+                return trainer.close_labels() if self.options.close and not self.stop.requested else head
             except HeadMoved:
-                head, ref = model.head()
-                self.screen.moved(head, ref)
+                self.screen.moved(*model.head())
+            except LearnerTainted as tainted:
+                self.screen.tainted(tainted)
+            except LogLost:
+                if not self.options.accept_gap:
+                    raise
+                trainer.accept_gap()
 
-    def _schedule(self, model: ModelStore, head: Version) -> Schedule:
+    def _schedule(self, model: ModelStore) -> Schedule:
         """Return the schedule, knowing how far head is ahead of champion."""
+        head, _ = model.head()
         champion = model.ref("champion")
         if champion is None:
             return Schedule(Policy.of(self.config), time.monotonic(), unpublished=head.accounts.learned)
@@ -186,6 +228,14 @@ class _Consumer:
         return Schedule(Policy.of(self.config), time.monotonic(), published_ago_s=ago_s, unpublished=max(0, ahead))
 
 
+def reopen(model: ModelStore) -> None:
+    """Move head off a closing version: training never goes on from one."""
+    head, ref = model.head()
+    if head.kind == "closing":
+        assert head.parent is not None, "a closing version has a parent"
+        model.move("head", head.parent, kind="reopen", who=who(), why="training goes on", expected=ref)
+
+
 def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for a setting that may not change once the model has versions."""
     changed = [key for key in then if then[key] != now.get(key)]
@@ -193,6 +243,6 @@ def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         key = changed[0]
         raise ConfigError(
             f"{', '.join(changed)}: changed, but the model has versions that were learned with the old setting: "
-            f"expected {then[key]!r}, found {now.get(key)!r}",
+            f"expected {then[key]!r:.200}, found {now.get(key)!r:.200}",
             "set it back, or train another model: give it a new [model] name",
         )

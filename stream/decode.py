@@ -9,14 +9,16 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from stream.fields import Fault, FieldFault, LabelReader, read_feature, strict_type
-from stream.log import Format
+from stream.log import EVENT_BYTES_MAX, Format
 from stream.schema import Schema, present
+from stream.times import WHOLE_TIME, TimeReader, Times
 
 _REFUSED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
 """What msgspec takes in no field's name: events with such a field are read field by field."""
@@ -28,6 +30,7 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 class Decoded:
     """A decoded batch, as columns of examples. `faults` are (place in the batch, why).
 
+    `times` are there where labels come later: when each is asked, and when its label is due (None: nobody knows).
     `places` tells where each example stood; None means that nothing was faulty: the examples are all events, in order.
     """
 
@@ -35,6 +38,7 @@ class Decoded:
     ys: list[Any]
     places: list[int] | None
     faults: list[tuple[int, Fault]]
+    times: list[Times]
 
 
 class _Unreadable(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,52 +52,66 @@ class Decoder:
         self._schema = schema
         self._columns = form.columns if form.kind == "csv" else None
         self._bound = bound
-        self._label = LabelReader(schema.label, bound, text=form.kind == "csv") if labeled else None
+        later = schema.times is not None
+        self._label = LabelReader(schema.label, bound, text=form.kind == "csv", later=later) if labeled else None
+        self._times = TimeReader(schema.times, text=form.kind == "csv") if labeled and schema.times else None
+        self._moment = _moment_getter(schema)
         self._struct, self._example = _whole_event(schema, bound, labeled=labeled)
         self._whole = msgspec.json.Decoder(self._struct).decode
         self._simple = schema.unknown == "ignore" and self._struct is not _Unreadable
 
-    def decode(self, events: Sequence[bytes]) -> Decoded:
-        """Decode a batch, in order."""
+    def decode(self, events: Sequence[bytes], timestamps_ms: Sequence[int | None] | None = None) -> Decoded:
+        """Decode a batch, in order. `timestamps_ms` are the records' own, for events without a time of theirs."""
+        stamps = timestamps_ms or [None] * len(events)
         if self._columns is None and self._simple:
             try:
-                b"\n".join(events).decode()  # msgspec looks at no text that it skips
+                _check_text(b"\n".join(events))  # msgspec looks at no text that it skips
                 structs = list(map(self._whole, events))
-                ys = self._label.labels([struct.label for struct in structs]) if self._label else []
-                return Decoded(list(map(self._example, structs)), ys, None, [])
+                return self._whole_batch(structs, stamps)
             except (*UNREADABLE, FieldFault):
                 pass  # some event is not whole: look at each
-        return self._decode_each(events)
+        return self._decode_each(events, stamps)
 
-    def _decode_each(self, events: Sequence[bytes]) -> Decoded:
-        xs: list[dict[str, Any]] = []
-        ys: list[Any] = []
-        places: list[int] = []
-        faults: list[tuple[int, Fault]] = []
-        for place, event in enumerate(events):
+    def _whole_batch(self, structs: Sequence[Any], stamps: Sequence[int | None]) -> Decoded:
+        ys, times = [], []
+        if self._times:
+            moments = map(self._moment, structs)
+            arrivals = (struct.arrival for struct in structs)
+            times = [self._times.of(*three) for three in zip(moments, arrivals, stamps, strict=True)]
+        if self._label:
+            ys = self._label.labels([struct.label for struct in structs])
+        return Decoded(list(map(self._example, structs)), ys, None, [], times)
+
+    def _decode_each(self, events: Sequence[bytes], stamps: Sequence[int | None]) -> Decoded:
+        decoded = Decoded([], [], [], [], [])
+        places = []
+        for place, (event, stamp) in enumerate(zip(events, stamps, strict=True)):
             try:
-                x, y = self._decode_one(event)
+                x, y, times = self._decode_one(event, stamp)
             except FieldFault as found:
-                faults.append((place, found.fault))
+                decoded.faults.append((place, found.fault))
                 continue
-            xs.append(x)
+            decoded.xs.append(x)
             places.append(place)
             if self._label:
-                ys.append(y)
-        return Decoded(xs, ys, places if faults else None, faults)
+                decoded.ys.append(y)
+            if times is not None:
+                decoded.times.append(times)
+        return replace(decoded, places=places if decoded.faults else None)
 
-    def _decode_one(self, event: bytes) -> tuple[dict[str, Any], Any]:
+    def _decode_one(self, event: bytes, stamp: int | None) -> tuple[dict[str, Any], Any, Times | None]:
         """Decode one event, by the fast way if it is whole. Raises `FieldFault`."""
         text = _text(event)
+        value: Mapping[str, Any] | None = None
         if self._columns is not None:
-            value: Mapping[str, Any] = csv_cells(text, self._columns)
-            struct = self._whole_cells(value)
+            value = cells = csv_cells(text, self._columns)
+            struct = self._whole_cells(cells)
         else:
             struct = self._whole_object(event)
-            value = {} if struct is not None else json_object(event)
         if struct is not None and self._simple:
-            return self._example(struct), self._label.label(struct.label) if self._label else None
-        return self._read_fields(value or json_object(event))
+            times = self._times.of(self._moment(struct), struct.arrival, stamp) if self._times else None
+            return self._example(struct), self._label.label(struct.label) if self._label else None, times
+        return self._read_fields(json_object(event) if value is None else value, stamp)
 
     def _whole_object(self, event: bytes) -> Any:
         try:
@@ -107,8 +125,9 @@ class Decoder:
         except UNREADABLE:
             return None
 
-    def _read_fields(self, value: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    def _read_fields(self, value: Mapping[str, Any], stamp: int | None) -> tuple[dict[str, Any], Any, Times | None]:
         """Read field by field: missing ones are left out, a faulty one raises `FieldFault`."""
+        times = self._times.read(value, stamp) if self._times else None
         y = self._label.label(value.get(self._schema.label.name)) if self._label else None
         if self._schema.unknown == "hold":
             self._refuse_unknown(value)
@@ -119,10 +138,11 @@ class Decoder:
                 x[field.name] = read_feature(field, item, self._bound, text=self._columns is not None)
             elif field.required:
                 raise FieldFault("field_missing", f'expected the required field "{field.name}", found none')
-        return x, y
+        return x, y, times
 
     def _refuse_unknown(self, value: Mapping[str, Any]) -> None:
-        known = {*self._schema.names, *self._schema.ignored, self._schema.label.name}
+        moment = self._schema.times.moment if self._schema.times else None
+        known = {*self._schema.names, *self._schema.ignored, self._schema.label.name, moment}
         if unknown := [name for name in value if name not in known]:
             raise FieldFault("unknown_field", f"expected only the schema's fields, found {', '.join(unknown[:5])}")
 
@@ -143,12 +163,14 @@ def json_object(event: bytes) -> dict[str, Any]:
 
 
 def csv_cells(text: str, columns: Sequence[str]) -> dict[str, str]:
-    """Read one physical line of CSV; empty cells are left out. Raises `FieldFault`.
+    """Read one physical line of CSV, without the blanks around unquoted cells; empty cells are left out.
+
+    Raises `FieldFault`.
 
     >>> csv_cells('1,"a,b",', ("x", "c", "z"))
     {'x': '1', 'c': 'a,b'}
     """
-    cells = text.split(",")
+    cells = [cell.strip() for cell in text.split(",")] if " " in text else text.split(",")
     if '"' in text:
         try:
             cells = next(csv.reader([text], strict=True), [])
@@ -159,8 +181,17 @@ def csv_cells(text: str, columns: Sequence[str]) -> dict[str, str]:
     return {column: cell for column, cell in zip(columns, cells, strict=True) if cell}
 
 
+def _check_text(events: bytes) -> None:
+    """Check many events at once: raises where one could be too long or is not UTF-8."""
+    if len(events) > EVENT_BYTES_MAX:
+        raise FieldFault("too_long", "perhaps")
+    events.decode()
+
+
 def _text(event: bytes) -> str:
-    """Check that there is something, and that it is UTF-8. Raises `FieldFault`."""
+    """Check that there is something, not too much, and that it is UTF-8. Raises `FieldFault`."""
+    if len(event) > EVENT_BYTES_MAX:
+        raise FieldFault("too_long", f"expected at most {EVENT_BYTES_MAX:,} bytes, found more")
     if not event.strip():
         raise FieldFault("empty", "expected an event, found nothing")
     try:
@@ -177,11 +208,26 @@ def _whole_event(schema: Schema, bound: float, *, labeled: bool) -> tuple[Any, C
     """
     fields: list[Any] = [(f"f{i}", strict_type(field, bound)) for i, field in enumerate(schema.features)]
     rename = {f"f{i}": field.name for i, field in enumerate(schema.features)}
-    if any(_REFUSED_IN_NAMES.search(name) for name in (*schema.names, schema.label.name)):
-        return _Unreadable, lambda _: {}
     if labeled:
-        fields.append(("label", LabelReader.raw_type(schema.label, bound)))
+        kind = LabelReader.raw_type(schema.label, bound)
+        fields.append(("label", kind | None, None) if schema.times else ("label", kind))
         rename["label"] = schema.label.name
+    if labeled and schema.times:
+        fields.append(("arrival", WHOLE_TIME | None, None))
+        rename["arrival"] = schema.times.arrival
+        if schema.times.moment is not None and schema.times.moment not in schema.names:
+            fields.append(("moment", WHOLE_TIME | None, None))
+            rename["moment"] = schema.times.moment
+    if any(map(_REFUSED_IN_NAMES.search, rename.values())):
+        return _Unreadable, lambda _: {}
     struct = msgspec.defstruct("Event", fields, rename=rename, gc=False)
     written = ", ".join(f"{field.name!r}: event.f{i}" for i, field in enumerate(schema.features))
     return struct, eval(f"lambda event: {{{written}}}")  # noqa: S307 - names are quoted by repr
+
+
+def _moment_getter(schema: Schema) -> Callable[[Any], Any]:
+    """Return what gives an event's time out of a whole event: a feature, a field of its own, or nothing."""
+    if schema.times is None or schema.times.moment is None:
+        return lambda _: None
+    name = schema.times.moment
+    return attrgetter(f"f{schema.names.index(name)}" if name in schema.names else "moment")

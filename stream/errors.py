@@ -38,7 +38,11 @@ class LogUnreachable(StreamError):
 
 
 class LearnerFailed(StreamError):
-    """A model raised in the middle of an event; what was saved before is untouched."""
+    """A model raises on event after event; what was saved before is untouched."""
+
+
+class LearnerTainted(StreamError):
+    """A model raised in the middle of an event: restore it from head, and go on without that event."""
 
 
 class NotEqual(StreamError):

@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from stream.schema import FeatureField, LabelField, present
-
-_TRUTHS = {"1": True, "1.0": True, "true": True, "True": True, "0": False, "0.0": False, "false": False, "False": False}
+from stream.schema import TRUTHS, FeatureField, LabelField, present
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +104,13 @@ def _wrong_type(name: str, expected: str, value: Any) -> FieldFault:
 
 
 class LabelReader:
-    """Reads labels: binary ones become bools, classes text or integers, regression targets finite numbers."""
+    """Reads labels: binary ones become bools, classes text or integers, regression targets finite numbers.
 
-    def __init__(self, label: LabelField, bound: float, *, text: bool) -> None:
+    `later`: labels come later than their events, so that one that is not there is not known yet: None.
+    """
+
+    def __init__(self, label: LabelField, bound: float, *, text: bool, later: bool = False) -> None:
+        self._later = later
         self._field = label
         self._bound = bound
         self._text = text
@@ -129,11 +131,15 @@ class LabelReader:
         if not self._binary:
             return list(values)
         positive = self._positive
+        if self._later:
+            return [None if value is None else value == positive for value in values]
         return [value == positive for value in values]
 
     def label(self, value: Any) -> Any:
         """Read one label. Raises `FieldFault`."""
         if not present(value):
+            if self._later:
+                return None
             raise FieldFault("target_missing", f'expected the target "{self._field.name}", found none')
         try:
             read = self.value(value)
@@ -151,7 +157,7 @@ class LabelReader:
         if kind == "category":
             return _read_category(FeatureField(name, "category"), value)
         if kind == "truth":
-            truth = _TRUTHS.get(value) if isinstance(value, str) and self._text else value
+            truth = TRUTHS.get(value) if isinstance(value, str) and self._text else value
             if truth not in (True, False) or isinstance(truth, str):
                 raise _wrong_type(name, "true or false, 1 or 0", value)
             return bool(truth)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from learners import Learner, Recipe
+from learners import LabelPolicy, Learner, Recipe
 from store.types import Accounts, NewVersion, Position, Proof, Segment, TopicPosition
 from stream.config import Config
-from stream.decode import csv_cells, json_object
+from stream.decode import Decoder, csv_cells, json_object
 from stream.environment import environment
-from stream.fields import FieldFault
-from stream.log import EVENTS_PER_POLL_MAX, POLL_S_MAX, Log
+from stream.errors import ConfigError
+from stream.fields import FieldFault, LabelReader
+from stream.log import EVENTS_PER_POLL_MAX, POLL_S_MAX, Log, Span
 from stream.schema import EVENTS_TO_INFER, Schema, infer, present
 from stream.stop import Stop
+
+EVENTS_TO_SETTLE_MAX = 100_000
+"""So many events are read at most to find EVENTS_TO_INFER that can be read at all."""
 
 IDLE_S = 10.0
 """A live log that brings nothing new for so long is taken to have shown what it has."""
@@ -26,54 +33,119 @@ def settle_schema(
 ) -> Schema | None:
     """Read the first events, learn nothing, and return the schema; None if stopped, or if the log has no event.
 
-    Reads EVENTS_TO_INFER events, fewer at the end of the log; with a declared schema only until one event has the
-    target. Raises `ConfigError` if none has it.
+    Reads until EVENTS_TO_INFER events can be read, fewer at the end of the log; with a declared schema only until one
+    has the target. Raises `ConfigError` if none has it, or if all would be held.
     """
-    objects = _first_events(log, config, start, stop, until_end=until_end, tell=tell)
-    if not objects:
+    first = _FirstEvents(log, config)
+    _read_first(first, start, stop, until_end=until_end, tell=tell)
+    if stop.requested or not first.events:
         return None
-    return infer(config, objects, text=log.format.kind == "csv", columns=log.format.columns)
+    if not first.objects:
+        raise ConfigError(
+            f"expected events that can be read as {log.format.kind.upper()}, found none among the first "
+            f"{len(first.events):,}",
+            "check [source] log: is it the right topic or file?",
+        )
+    schema = infer(config, first.objects, text=log.format.kind == "csv", columns=log.format.columns)
+    _refuse_if_all_held(first, schema)
+    return schema
 
 
-def _first_events(
-    log: Log, config: Config, start: TopicPosition, stop: Stop, *, until_end: bool, tell: Callable[[int], None]
-) -> list[Mapping[str, Any]]:
+@dataclass(slots=True)
+class _FirstEvents:
+    """The first events of a log: as they are, and those that can be read as fields."""
+
+    log: Log
+    config: Config
+    events: list[bytes] = field(default_factory=list)
+    stamps: list[int | None] = field(default_factory=list)
+    objects: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def extend(self, span: Span) -> None:
+        """Take in a span."""
+        self.events.extend(span.values)
+        self.stamps.extend(span.timestamps_ms)
+        self.objects.extend(value for event in span.values if (value := self._fields(event)) is not None)
+
+    def _fields(self, event: bytes) -> Mapping[str, Any] | None:
+        try:
+            if self.log.format.kind == "json":
+                return json_object(event)
+            return csv_cells(event.decode(), self.log.format.columns)
+        except (FieldFault, UnicodeDecodeError):
+            return None
+
+    @property
+    def enough(self) -> bool:
+        """Whether the schema can be settled: garbage does not count, but is not waited out for ever."""
+        if len(self.objects) >= EVENTS_TO_INFER or len(self.events) >= EVENTS_TO_SETTLE_MAX:
+            return True
+        declared = bool(self.config.fields.keys() - {"unknown"}) and self.config.model.task != "multiclass"
+        return declared and any(present(value.get(self.config.model.target)) for value in self.objects)
+
+
+def _read_first(
+    first: _FirstEvents, start: TopicPosition, stop: Stop, *, until_end: bool, tell: Callable[[int], None]
+) -> None:
+    log = first.log
     ends = log.end() if until_end else None
     log.seek(start)
-    declared = bool(config.fields.keys() - {"unknown"}) and config.model.task != "multiclass"
     next_offsets = {partition: cursor.next_offset for partition, cursor in start.cursors.items()}
-    objects: list[Mapping[str, Any]] = []
-    read, news_at = 0, time.monotonic()
-    while not stop.requested and read < EVENTS_TO_INFER:
-        batch = log.poll(POLL_S_MAX, min(EVENTS_PER_POLL_MAX, EVENTS_TO_INFER - read))
+    news_at = time.monotonic()
+    while not stop.requested and not first.enough:
+        if ends is not None and all(next_offsets.get(partition, 0) >= end for partition, end in ends.items()):
+            return
+        batch = log.poll(POLL_S_MAX, min(EVENTS_PER_POLL_MAX, max(1, EVENTS_TO_INFER - len(first.objects))))
         for span in batch.spans:
-            objects.extend(value for event in span.values if (value := _fields(log, event)) is not None)
+            first.extend(span)
             next_offsets[span.partition] = span.stop
-        read += len(batch)
         if batch:
             news_at = time.monotonic()
-            tell(read)
-        if declared and any(present(value.get(config.model.target)) for value in objects):
-            break
-        at_end = ends is not None and all(next_offsets.get(p, 0) >= end for p, end in ends.items())
-        if at_end or (objects and time.monotonic() - news_at >= IDLE_S):
-            break
-    return [] if stop.requested else objects
+            tell(len(first.events))
+        elif ends is None and first.objects and time.monotonic() - news_at >= IDLE_S:
+            return
 
 
-def _fields(log: Log, event: bytes) -> Mapping[str, Any] | None:
-    """Return an event's fields, None where it cannot be read."""
-    try:
-        if log.format.kind == "json":
-            return json_object(event)
-        return csv_cells(event.decode(), log.format.columns)
-    except (FieldFault, UnicodeDecodeError):
-        return None
+def _refuse_if_all_held(first: _FirstEvents, schema: Schema) -> None:
+    """Raise if the schema fits no event: that is a mistake of the configuration, not garbage."""
+    decoder = Decoder(schema, first.log.format, bound=first.config.gate.bound)
+    decoded = decoder.decode(first.events, first.stamps)
+    if not decoded.xs:
+        reason, count = Counter(fault.reason for _, fault in decoded.faults).most_common(1)[0]
+        detail = next(fault.detail for _, fault in decoded.faults if fault.reason == reason)
+        raise ConfigError(
+            f"expected events that fit the schema, but each of the first {len(first.events):,} would be held, "
+            f"{count:,} of them for {reason}: {detail}",
+            "mend [schema], [model] target or positive, or [labels]",
+        )
 
 
 def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
     """Return the learner that has learned nothing. Raises `MetricError` for a metric that does not fit."""
-    return Learner.new(recipe, features=schema.names, metrics=config.metrics, window=config.validation.window)
+    return Learner.new(
+        recipe,
+        features=schema.names,
+        metrics=config.metrics,
+        window=config.validation.window,
+        labels=_label_policy(config, schema),
+    )
+
+
+def _label_policy(config: Config, schema: Schema) -> LabelPolicy | None:
+    """Return what is done with labels that come later, None if each comes with its event."""
+    if config.labels is None:
+        return None
+    timeout, default = config.labels.timeout, config.labels.default
+    try:
+        label = None if default is None else LabelReader(schema.label, config.gate.bound, text=False).label(default)
+    except FieldFault as found:
+        raise ConfigError(f"labels.default: {found.fault.detail}", "give a label of the target's type") from None
+    return LabelPolicy(
+        timeout=None if timeout is None else timeout // timedelta(microseconds=1),
+        default=label,
+        pending_max=config.labels.pending_max,
+        at_question=config.validation.unsupervised == "question",
+    )
 
 
 def genesis(log: Log, config: Config, recipe: Recipe, schema: Schema, start: TopicPosition, run: int) -> NewVersion:

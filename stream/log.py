@@ -22,6 +22,10 @@ from stream.errors import ConfigError
 EVENTS_PER_POLL_MAX = 500
 """Larger batches bring no speed and make a slow model deaf."""
 
+EVENT_BYTES_MAX = 16 << 20
+"""A longer event is held as too long, and of a longer line only the beginning is read: one line without an end must not
+fill the memory."""
+
 POLL_S_MAX = 0.5
 """A signal is handled only when a poll returns."""
 
@@ -146,6 +150,36 @@ class Writer(Protocol):
     def close(self) -> None:
         """Return when every event is durable; raise `LogUnreachable` if one is not. May be called twice."""
         ...
+
+
+def within(batch: Batch, ends: Mapping[int, int] | None) -> Batch:
+    """Leave out what lies at or beyond the ends, and partitions that have none; None leaves all in.
+
+    >>> span = Span(0, 5, 8, [5, 7], [b"a", b"b"], [None, None])
+    >>> within(Batch((span,)), {0: 7}).spans[0].offsets, within(Batch((span,)), {1: 9}).spans
+    ([5], ())
+    """
+    if ends is None or all(span.stop <= ends.get(span.partition, -1) for span in batch.spans):
+        return batch
+    spans = [span for span in batch.spans if span.start < ends.get(span.partition, 0)]
+    return Batch(tuple(split(span, ends[span.partition])[0] for span in spans))
+
+
+def split(span: Span, stop: int) -> tuple[Span, Span | None]:
+    """Cut a span at an offset.
+
+    >>> now, later = split(Span(0, 5, 8, [5, 7], [b"a", b"b"], [None, None]), 7)
+    >>> now.offsets, now.stop, later.offsets, later.start
+    ([5], 7, [7], 7)
+    """
+    if span.stop <= stop:
+        return span, None
+    count = sum(offset < stop for offset in span.offsets)
+    now, later = slice(None, count), slice(count, None)
+    return (
+        Span(span.partition, span.start, stop, span.offsets[now], span.values[now], span.timestamps_ms[now]),
+        Span(span.partition, stop, span.stop, span.offsets[later], span.values[later], span.timestamps_ms[later]),
+    )
 
 
 def record_hash(value: bytes) -> str:

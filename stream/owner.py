@@ -68,9 +68,12 @@ class Owner:
             raise Fenced(expected=self.epoch, found=ref.epoch)
         self._ref = ref
 
-    def check(self, vitals: Vitals, now: float) -> None:
-        """Raise `HeadMoved` or `Fenced` if head is not where it was; tell of us. Cheap when called often."""
-        if now - self._watched_at < WATCH_S:
+    def check(self, vitals: Vitals, now: float, *, at_once: bool = False) -> None:
+        """Raise `HeadMoved` or `Fenced` if head is not where it was; tell of us. Cheap when called often.
+
+        `at_once` looks and tells now, however short ago it did.
+        """
+        if now - self._watched_at < WATCH_S and not at_once:
             return
         self._watched_at = now
         assert self._ref is not None, "check before follows"
@@ -79,7 +82,7 @@ class Owner:
             raise Fenced(expected=self.epoch, found=found.epoch)
         if found.moves != self._ref.moves:
             raise HeadMoved("head", expected=self._ref.moves, found=found.moves)
-        if now - self._beaten_at >= BEAT_S:
+        if now - self._beaten_at >= BEAT_S or at_once:
             self.beat(vitals, now)
 
     def beat(self, vitals: Vitals, now: float) -> None:

@@ -5,26 +5,27 @@ Replay judges with the holds that were recorded, never with today's gate.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from learners import Learner, Sealed, read_recipe
+from learners import Learner, LearnFailed, Sealed, read_recipe
 from learners.errors import StateError
 from store import ModelStore
 from store.errors import BytesExpired, CorruptSnapshot
 from store.types import Cursor, Run, Segment, TopicPosition, Version
-from stream.config import Config
+from stream.config import BOUND_MAX, Config
 from stream.decode import Decoder
 from stream.environment import differences, environment
-from stream.errors import LogLost, LogMismatch, NotEqual
+from stream.errors import LogLost, LogMismatch, LogUnreachable, NotEqual
 from stream.gate import Gate
 from stream.genesis import untrained
-from stream.log import POLL_S_MAX, Batch, Log, Span
+from stream.log import POLL_S_MAX, Batch, Log, Span, split
 from stream.schema import Schema
 
-SILENCE_POLLS_MAX = 60
-"""Empty polls in a row before events that should be in the log are said to be gone."""
+SILENCE_S_MAX = 30.0
+"""How long a partition may bring nothing before events that should be in it are said to be gone."""
 
 Tell = Callable[[int], None]
 
@@ -52,9 +53,9 @@ def verify(store: ModelStore, log: Log, config: Config, version: Version, tell: 
             return _verify_skip(store, version)
         _check_own_bytes(store, version)
         sealed = _recompute(store, log, config, version, tell)
-    except (LogLost, LogMismatch) as gone:
+    except (LogLost, LogMismatch, LogUnreachable) as gone:
         return Verification(version.version, None, events, f"the log no longer has the events: {gone}")
-    except (NotEqual, CorruptSnapshot, StateError) as unequal:
+    except (NotEqual, CorruptSnapshot, StateError, LearnFailed) as unequal:
         return Verification(version.version, False, events, str(unequal))
     why = _difference(version, sealed)
     return Verification(version.version, why is None, events, why)
@@ -81,8 +82,10 @@ def _recompute(store: ModelStore, log: Log, config: Config, version: Version, te
     """Return the version as computed anew from its parent."""
     if version.parent is None:
         return _fresh(config, version).seal()
-    learner = learner_at(store, log, config, store.version(version.parent), tell)
-    return replay_version(store, log, config, version, learner, tell)
+    learner = learner_at(store, log, store.version(version.parent), tell)
+    if version.kind == "closing":
+        learner.close()
+    return replay_version(store, log, version, learner, tell)
 
 
 def _fresh(config: Config, genesis: Version) -> Learner:
@@ -93,7 +96,7 @@ def _fresh(config: Config, genesis: Version) -> Learner:
     return untrained(config, recipe, Schema.from_json(genesis.schema))
 
 
-def learner_at(store: ModelStore, log: Log, config: Config, version: Version, tell: Tell) -> Learner:
+def learner_at(store: ModelStore, log: Log, version: Version, tell: Tell) -> Learner:
     """Return a version's learner: from its bytes, or replayed from its nearest ancestor that has them."""
     missing: list[Version] = []
     while version.blob is None:
@@ -103,27 +106,41 @@ def learner_at(store: ModelStore, log: Log, config: Config, version: Version, te
         version = store.version(version.parent)
     learner = Learner.restore(store.payload(version.version), version.proof.golden)
     for child in reversed(missing):
-        sealed = replay_version(store, log, config, child, learner, tell)
+        sealed = replay_version(store, log, child, learner, tell)
         if child.kind != "skip" and (why := _difference(child, sealed)):
             raise NotEqual(f"version {child.version}, replayed since its bytes were expired, is not equal: {why}")
     return learner
 
 
-def replay_version(
-    store: ModelStore, log: Log, config: Config, version: Version, learner: Learner, tell: Tell
-) -> Sealed:
+def refill(store: ModelStore, log: Log, version: Version, tell: Tell) -> None:
+    """Give a version its bytes again, after they expired. A skip gets its parent's, as they are."""
+    if version.kind != "skip":
+        store.refill(version.version, learner_at(store, log, version, tell).seal().state)
+        return
+    assert version.parent is not None, "a skip has a parent"
+    parent = store.version(version.parent)
+    if parent.blob is None:
+        refill(store, log, parent, tell)
+    store.refill(version.version, store.payload(parent.version))
+
+
+def replay_version(store: ModelStore, log: Log, version: Version, learner: Learner, tell: Tell) -> Sealed:
     """Let the learner of a version's parent learn the version's segment, and seal it."""
     segment = store.segment(version.version)
+    if log.topic not in version.position.topics:
+        raise LogMismatch(f"expected the topic {', '.join(version.position.topics)}, found {log.topic}")
     schema = Schema.from_json(version.schema)
-    gate = Gate(log.topic, Decoder(schema, log.format, bound=config.gate.bound))
+    gate = Gate(log.topic, Decoder(schema, log.format, bound=BOUND_MAX))
     recorded = {(hold.partition, hold.offset): hold.reason for hold in segment.holds if hold.topic == log.topic}
     held = replayed = 0
     for batch in read_segment(log, segment, version.position.topics[log.topic].identity):
         verdicts = gate.replay(batch, recorded)
-        learner.test_then_train(verdicts.xs, verdicts.ys)
+        learner.test_then_train(verdicts.xs, verdicts.ys, verdicts.moments, verdicts.dues)
         held += len(verdicts.held)
         replayed += len(batch)
         tell(len(batch))
+    if replayed < segment.events:
+        raise LogLost(f"expected {segment.events} events of version {version.version}, found {replayed}")
     if (replayed, held) != (segment.events, len(recorded)):
         raise NotEqual(
             f"the log changed: expected {segment.events} events with {len(recorded)} held, found {replayed} with {held}"
@@ -152,55 +169,37 @@ def read_segment(log: Log, segment: Segment, identity: str) -> Iterator[Batch]:
     `LogLost` when the log no longer has the events.
     """
     runs = [run for run in segment.runs if run.topic == log.topic and run.kind in ("read", "late")]
-    starts: dict[int, int] = {}
-    for run in runs:
-        starts[run.partition] = min(run.start, starts.get(run.partition, run.start))
     if not runs:
         return
+    starts: dict[int, int] = {}
+    stops: dict[int, int] = {}
+    for run in runs:
+        starts.setdefault(run.partition, run.start)
+        stops[run.partition] = run.stop
     cursors = {partition: Cursor(start) for partition, start in {**log.end(), **starts}.items()}
     log.seek(TopicPosition(identity, cursors))
     waiting: dict[int, deque[Span]] = {partition: deque() for partition in starts}
     for run in runs:
-        yield from _read_run(log, run, waiting)
+        yield from _read_run(log, run, waiting, stops)
 
 
-def _read_run(log: Log, run: Run, waiting: dict[int, deque[Span]]) -> Iterator[Batch]:
-    """Give out the events of one run as they come."""
-    at, silent = run.start, 0
+def _read_run(log: Log, run: Run, waiting: dict[int, deque[Span]], stops: dict[int, int]) -> Iterator[Batch]:
+    """Give out the events of one run as they come; what lies beyond a partition's last stop is not kept."""
+    at, news_at = run.start, time.monotonic()
     while at < run.stop:
         while waiting[run.partition] and at < run.stop:
             span = waiting[run.partition].popleft()
-            now, later = _split(span, run.stop)
+            now, later = split(span, run.stop)
             if later is not None:
                 waiting[run.partition].appendleft(later)
             at = now.stop
             yield Batch((now,))
         if at >= run.stop:
             return
-        batch = log.poll(POLL_S_MAX)
-        silent = 0 if batch.spans else silent + 1
-        if silent > SILENCE_POLLS_MAX:
-            raise LogLost(f"expected offsets {at} to {run.stop} of partition {run.partition}, the log brings none")
-        for span in batch.spans:
-            if span.partition in waiting:
+        for span in log.poll(POLL_S_MAX).spans:
+            if span.start < stops.get(span.partition, 0):
                 waiting[span.partition].append(span)
-
-
-def _split(span: Span, stop: int) -> tuple[Span, Span | None]:
-    """Cut a span at an offset.
-
-    >>> now, later = _split(Span(0, 5, 8, [5, 7], [b"a", b"b"], [None, None]), 7)
-    >>> now.offsets, now.stop, later.offsets, later.start
-    ([5], 7, [7], 7)
-    """
-    if span.stop <= stop:
-        return span, None
-    count = sum(offset < stop for offset in span.offsets)
-    return (
-        Span(span.partition, span.start, stop, *_columns(span, slice(None, count))),
-        Span(span.partition, stop, span.stop, *_columns(span, slice(count, None))),
-    )
-
-
-def _columns(span: Span, part: slice) -> tuple[list[int], list[bytes], list[int | None]]:
-    return span.offsets[part], span.values[part], span.timestamps_ms[part]
+                if span.partition == run.partition:
+                    news_at = time.monotonic()
+        if time.monotonic() - news_at > SILENCE_S_MAX:
+            raise LogLost(f"expected offsets {at} to {run.stop} of partition {run.partition}, the log brings none")

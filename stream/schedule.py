@@ -68,20 +68,27 @@ class Schedule:
         fits = int(BATCH_S_MAX / max(self._event_s, event_s, 1e-9))
         self._batch_max = max(1, min(EVENTS_PER_POLL_MAX, fits, self._batch_max * 4))
 
+    def restart(self) -> None:
+        """Begin with small batches again: something went wrong in a large one."""
+        self._batch_max = EVENTS_FIRST
+
     def due(self, segment: OpenSegment, now: float) -> bool:
-        """Tell whether a version is due: by events, by time, or by held bytes in memory."""
+        """Tell whether a version is due: by events, by time, by held bytes in memory, or to be past a bad event."""
         if segment.read == 0:
             return False
         return (
-            segment.read >= self._policy.every_events
+            segment.raised
+            or segment.read >= self._policy.every_events
             or now - self._saved_at >= self._policy.every_s
             or segment.held_bytes >= self._policy.held_bytes_max
         )
 
     def publishes(self, segment: OpenSegment, now: float) -> bool:
         """Tell whether champion follows the version that is about to be saved."""
-        policy = self._policy
-        by_events = policy.publish_events is not None and self._unpublished + segment.learned >= policy.publish_events
+        policy, unpublished = self._policy, self._unpublished + segment.learned
+        if not unpublished:
+            return False
+        by_events = policy.publish_events is not None and unpublished >= policy.publish_events
         return by_events or (policy.publish_s is not None and now - self._published_at >= policy.publish_s)
 
     def saved(self, segment: OpenSegment, now: float, *, published: bool) -> None:
@@ -89,5 +96,9 @@ class Schedule:
         self._saved_at = now
         self._unpublished += segment.learned
         if published:
-            self._published_at = now
-            self._unpublished = 0
+            self.published(now)
+
+    def published(self, now: float) -> None:
+        """Note that champion is where head is."""
+        self._published_at = now
+        self._unpublished = 0

@@ -22,6 +22,9 @@ LabelType = Literal["number", "truth", "category", "integer"]
 EVENTS_TO_INFER = 1000
 """The first events that a schema is inferred from; fewer at the end of the log."""
 
+TRUTHS = {"1": True, "1.0": True, "true": True, "True": True, "0": False, "0.0": False, "false": False, "False": False}
+"""How a truth may be written in a CSV file."""
+
 MAJORITY = 0.9
 """The share of the values present that must agree on a type; with less, the field is a category."""
 
@@ -54,8 +57,16 @@ class LabelField:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeFields:
+    """Where labels come later: the field with the event's time (None: the record's timestamp) and with the label's."""
+
+    moment: str | None
+    arrival: str
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
-    """Features in order, the label, and what to do with fields that are neither.
+    """Features in order, the label, and what to do with fields that are neither; `times` if labels come later.
 
     >>> schema = Schema((FeatureField("x", "number"),), LabelField("y", "number"), "ignore")
     >>> Schema.from_json(schema.to_json()) == schema
@@ -66,6 +77,7 @@ class Schema:
     label: LabelField
     unknown: Literal["ignore", "hold"] = "ignore"
     ignored: tuple[str, ...] = ()
+    times: TimeFields | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +101,9 @@ def declared(config: Config, label: LabelField) -> Schema:
         for name, spec in config.fields.items()
         if not isinstance(spec, str)
     )
-    return Schema(features, label, _unknown(config), _ignored(config))
+    names = {field.name for field in features}
+    ignored = sorted({*_ignored(config), *([config.source.moment] if config.source.moment else [])} - names)
+    return Schema(features, label, _unknown(config), tuple(ignored), _times(config))
 
 
 def infer(config: Config, objects: Sequence[Mapping[str, Any]], *, text: bool, columns: Sequence[str] = ()) -> Schema:
@@ -108,6 +122,7 @@ def infer(config: Config, objects: Sequence[Mapping[str, Any]], *, text: bool, c
             "set [model] target to the field that holds the label",
         )
     label = LabelField(target, _label_type(config, labels, text=text), config.model.positive)
+    _check_labels(label, labels)
     if any(not isinstance(spec, str) for spec in config.fields.values()):
         return declared(config, label)
     ignored = {target, *_ignored(config)}
@@ -130,7 +145,7 @@ def infer(config: Config, objects: Sequence[Mapping[str, Any]], *, text: bool, c
         raise ConfigError(
             "expected at least one feature beside the target, found none", "check [source] ignore and the log"
         )
-    return Schema(features, label, _unknown(config), _ignored(config))
+    return Schema(features, label, _unknown(config), _ignored(config), _times(config))
 
 
 def _usual_order(names: Mapping[str, Any], objects: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -145,8 +160,12 @@ def present(value: Any) -> bool:
 
 
 def _ignored(config: Config) -> tuple[str, ...]:
-    names = [*config.source.ignore, *([config.source.id] if config.source.id else [])]
-    return tuple(sorted(set(names)))
+    beside = (config.source.id, config.labels.moment if config.labels else None)
+    return tuple(sorted({*config.source.ignore, *(name for name in beside if name)}))
+
+
+def _times(config: Config) -> TimeFields | None:
+    return TimeFields(config.source.moment, config.labels.moment) if config.labels else None
 
 
 def _unknown(config: Config) -> Literal["ignore", "hold"]:
@@ -175,8 +194,10 @@ def _text_type(value: str) -> str:
     if value in ("True", "False", "true", "false"):
         return "bool"
     try:
-        float(value)
-    except ValueError:
+        msgspec.convert(value, float, strict=False)
+    except msgspec.ValidationError as error:
+        if "out of range" in str(error):
+            return "number"
         return "time" if _is_time(value) else "category"
     return "number"
 
@@ -200,6 +221,33 @@ def _label_type(config: Config, labels: Iterable[Any], *, text: bool) -> LabelTy
         return "truth" if positive is None or isinstance(positive, bool) or positive in (0, 1) else "number"
     counts = Counter(_class_type(value, text=text) for value in labels)
     return "integer" if counts["integer"] >= counts.total() * MAJORITY else "category"
+
+
+def _check_labels(label: LabelField, labels: Sequence[Any]) -> None:
+    """Raise if the labels are not what the task and `positive` say: a mistake that would train a useless model."""
+    found = Counter(str(value) for value in labels)
+    told = ", ".join(repr(name) for name, _ in found.most_common(5))
+    if label.type == "truth":
+        truths = sum(count for name, count in found.items() if name in TRUTHS)
+        if truths < found.total() * MAJORITY:
+            raise ConfigError(
+                f'expected "{label.name}" to be true or false, 1 or 0; found {told}',
+                "name the label that counts as positive: [model] positive",
+            )
+    elif label.positive is not None and len(found) > 1:
+        number = label.type == "number"
+        if not any(_same_number(name, label.positive) if number else name == str(label.positive) for name in found):
+            raise ConfigError(
+                f'expected some "{label.name}" to be positive = {label.positive!r}; found {told}',
+                "write [model] positive as the label stands in the events",
+            )
+
+
+def _same_number(text: str, number: Any) -> bool:
+    try:
+        return float(text) == float(number)
+    except ValueError:
+        return False
 
 
 def _class_type(value: Any, *, text: bool) -> str:

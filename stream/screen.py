@@ -11,8 +11,10 @@ import structlog
 from learners import Learner
 from store.errors import OwnerAlive
 from store.types import Ref, Version
+from stream.errors import LearnerTainted
 from stream.owner import Vitals
 from stream.schema import EVENTS_TO_INFER
+from stream.sources import logs_to_stderr
 
 SHOW_S = 0.25
 LOG_S = 10.0
@@ -32,6 +34,9 @@ class Screen(Protocol):
 
     def moved(self, head: Version, ref: Ref) -> None:
         """Head was moved by somebody else; training goes on from there."""
+
+    def tainted(self, tainted: LearnerTainted) -> None:
+        """Tell that the model raised on an event, which is held now; head was restored."""
 
     def close(self) -> None:
         """Show the last state and let go."""
@@ -61,14 +66,7 @@ class LogScreen:
     """JSON logs on standard error, one line each LOG_S and at every change."""
 
     def __init__(self, model: str) -> None:
-        structlog.configure(
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(),
-            ],
-            logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        )
+        logs_to_stderr()
         self._log: Any = structlog.get_logger().bind(model=model)
         self._pace = Pace(LOG_S)
         self._last: Vitals | None = None
@@ -103,6 +101,10 @@ class LogScreen:
     def moved(self, head: Version, ref: Ref) -> None:
         """Log it."""
         self._log.warning("head was moved: following", head=head.version, moves=ref.moves, kind=head.kind)
+
+    def tainted(self, tainted: LearnerTainted) -> None:
+        """Log it."""
+        self._log.error("the model raised: its state was restored, the event is held", event_at=str(tainted))
 
     def close(self) -> None:
         """Log the end."""
@@ -154,6 +156,10 @@ class LineScreen:
             f"[yellow]head was moved[/] to version {head.version} (move {ref.moves}); "
             f"training goes on from {head.accounts.learned:,} learned events"
         )
+
+    def tainted(self, tainted: LearnerTainted) -> None:
+        """Say which event."""
+        self._console.print(f"[red]the model raised[/]: its state was restored, the event is held: {tainted}")
 
     def close(self) -> None:
         """Clear the line."""

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from store.types import Accounts, Cursor, HeldEvent, Position, Run, Segment, TopicPosition, Version
-from stream.gate import Verdicts
+from stream.gate import RAISED, Verdicts
 from stream.log import Batch, Span
 
 UNREAD = Cursor(0)
 
 
+class Counts(Protocol):
+    """What a learner counts along its lineage."""
+
+    @property
+    def learned(self) -> int:
+        """Events learned."""
+
+    @property
+    def pending(self) -> int:
+        """Events predicted, whose label has not come."""
+
+    @property
+    def expired(self) -> int:
+        """Events whose label never came."""
+
+
 class OpenSegment:
     """Grows with every batch, until it is saved with a version. Not shared.
 
-    Invariant: accounts.read == accounts.learned + accounts.held, and equals the parent's plus the events of the runs.
+    Invariant: the accounts balance, and what was read is the parent's plus the events of the runs.
     """
 
     def __init__(self, topic: str, parent: Version) -> None:
@@ -22,7 +39,9 @@ class OpenSegment:
         self.parent = parent
         self.held: list[HeldEvent] = []
         self.held_bytes = 0
-        self.learned = 0
+        self.accepted = 0
+        self.raised = False
+        self._learner: Counts = parent.accounts
         self._runs: list[Run] = []
         self._identity = parent.position.topics[topic].identity
         self._cursors = dict(parent.position.topics[topic].cursors)
@@ -32,19 +51,33 @@ class OpenSegment:
         """Begin the segment that follows a version."""
         return cls(topic, parent)
 
-    def extend(self, batch: Batch, verdicts: Verdicts) -> None:
-        """Take in what was read and what was said of it."""
+    def extend(self, batch: Batch, verdicts: Verdicts, learner: Counts) -> None:
+        """Take in what was read, what was said of it, and what the learner has done with it."""
+        self._learner = learner
         for span in batch.spans:
             self._extend_runs(span)
             self._cursors[span.partition] = span.cursor(self._cursors.get(span.partition, UNREAD))
-        self.learned += len(verdicts.xs)
+        self.accepted += len(verdicts.xs)
         self.held.extend(verdicts.held)
+        self.raised = self.raised or any(held.reason == RAISED for held in verdicts.held)
         self.held_bytes += sum(len(held.raw or b"") for held in verdicts.held)
+
+    def count(self, learner: Counts) -> None:
+        """Take over what the learner has done without reading."""
+        self._learner = learner
+
+    def lose(self, earliest: Mapping[int, int]) -> None:
+        """Pass over what the log no longer has: a gap in each partition that begins after where we are."""
+        for partition, cursor in sorted(self._cursors.items()):
+            first = earliest.get(partition, 0)
+            if cursor.next_offset < first:
+                self._runs.append(Run(self.topic, partition, cursor.next_offset, first, 0, "gap"))
+                self._cursors[partition] = Cursor(first)
 
     def _extend_runs(self, span: Span) -> None:
         """Grow the last run if the span continues it, else begin another."""
         last = self._runs[-1] if self._runs else None
-        if last is not None and last.partition == span.partition and last.stop == span.start:
+        if last is not None and (last.partition, last.stop, last.kind) == (span.partition, span.start, "read"):
             self._runs[-1] = Run(self.topic, last.partition, last.start, span.stop, last.events + len(span))
         else:
             self._runs.append(Run(self.topic, span.partition, span.start, span.stop, len(span)))
@@ -52,7 +85,12 @@ class OpenSegment:
     @property
     def read(self) -> int:
         """Events read since the parent."""
-        return self.learned + len(self.held)
+        return self.accepted + len(self.held)
+
+    @property
+    def learned(self) -> int:
+        """Events learned since the parent."""
+        return self._learner.learned - self.parent.accounts.learned
 
     @property
     def empty(self) -> bool:
@@ -68,10 +106,10 @@ class OpenSegment:
         before = self.parent.accounts
         return Accounts(
             read=before.read + self.read,
-            learned=before.learned + self.learned,
+            learned=self._learner.learned,
             held=before.held + len(self.held),
-            pending=before.pending,
-            expired=before.expired,
+            pending=self._learner.pending,
+            expired=self._learner.expired,
         )
 
     def position(self) -> Position:

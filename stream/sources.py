@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+import structlog
 
 from stream.appender import FileLogWriter
 from stream.errors import ConfigError
@@ -20,9 +23,23 @@ def open_log(url: str, *, base: Path, until_end: bool, settings: Mapping[str, st
         # Loading librdkafka takes a tenth of a second, which commands on files need not spend.
         from stream.kafka import KafkaLog, parse_url  # noqa: PLC0415
 
+        logs_to_stderr()
         address = parse_url(url)
         return KafkaLog(address.bootstrap, address.topic, settings=settings, group=group)
     return FileLog(file_path(url, base), until_end=until_end)
+
+
+def logs_to_stderr() -> None:
+    """Write logs as JSON on standard error, unless somebody chose otherwise: standard output is for results."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(),
+            ],
+            logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        )
 
 
 def open_writer(url: str, *, base: Path, settings: Mapping[str, str], partitions: int | None = None) -> Writer:

@@ -7,21 +7,28 @@ that it read, in one transaction; when head moved, what was not saved is forgott
 from __future__ import annotations
 
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from learners import Learner, LearnFailed, Point
 from store import ModelStore
-from store.types import NewVersion, Proof, Ref, ScorePoint, Version
+from store.types import NewVersion, Proof, Ref, ScorePoint, Version, VersionKind
 from stream.environment import environment
-from stream.errors import LearnerFailed
+from stream.errors import LearnerFailed, LearnerTainted, LogLost
 from stream.gate import Gate, Verdicts
-from stream.log import POLL_S_MAX, Batch, Log
+from stream.log import POLL_S_MAX, Batch, Log, within
 from stream.owner import Owner, Vitals, who
 from stream.schedule import Schedule
 from stream.segment import OpenSegment
 from stream.stop import Stop
+
+RAISES_MAX = 10
+"""So many events in a row that the model raises on are held; one more, and the recipe does not fit the stream."""
+
+DETAIL_CHARS_MAX = 4000
+"""How much of a traceback is kept with a held event: its end."""
 
 
 @dataclass(slots=True)
@@ -41,7 +48,7 @@ class Trainer:
     run: int
     config_hash: str
     tell: Callable[[Vitals, Learner], None]
-    saved: list[int] = field(default_factory=list)
+    raises: int = 0
 
     def train(self) -> Version:
         """Learn until told to stop, or at the end; return head. On `HeadMoved` call again: it goes on from there."""
@@ -52,31 +59,38 @@ class Trainer:
         segment = OpenSegment.after(self.log.topic, head)
 
         while not self.stop.requested and not segment.reached(self.ends):
-            batch = self.log.poll(POLL_S_MAX, self.schedule.events_max(segment))
+            batch = within(self.log.poll(POLL_S_MAX, self.schedule.events_max(segment)), self.ends)
             verdicts = self.gate.judge(batch)
             self._test_then_train(learner, batch, verdicts)
-            segment.extend(batch, verdicts)
+            segment.extend(batch, verdicts, learner)
             if self.schedule.due(segment, time.monotonic()):
                 head, ref = self._save(learner, segment, ref, "due")
                 segment = OpenSegment.after(self.log.topic, head)
             vitals = self._vitals(segment, "training" if batch else "idle")
             self.owner.check(vitals, time.monotonic())
+            self._publish_late(segment)
             self.tell(vitals, learner)
 
         return self._finish(learner, segment, ref)
 
     def _test_then_train(self, learner: Learner, batch: Batch, verdicts: Verdicts) -> None:
-        """Learn a batch, and note how long it took."""
+        """Learn a batch, and note how long it took. After a raise the learner is tainted: `LearnerTainted`."""
         began = time.perf_counter()
         try:
-            learner.test_then_train(verdicts.xs, verdicts.ys)
+            learner.test_then_train(verdicts.xs, verdicts.ys, verdicts.moments, verdicts.dues)
         except LearnFailed as failed:
-            raise _located(failed, self.log.topic, verdicts) from failed
+            partition, offset = verdicts.place(failed.index)
+            self.raises += 1
+            if self.raises > RAISES_MAX:
+                raise _failed(failed, self.log.topic, partition, offset) from failed
+            self.gate.distrust(partition, offset, "".join(traceback.format_exception(failed.cause))[-DETAIL_CHARS_MAX:])
+            self.schedule.restart()
+            raise LearnerTainted(f"{self.log.topic}[{partition}] at offset {offset}: {failed.cause!r}") from failed
         self.schedule.learned(len(batch), time.perf_counter() - began)
 
     def _finish(self, learner: Learner, segment: OpenSegment, ref: Ref) -> Version:
         """Save what is not saved; at the end of the log also the last point of the score series."""
-        self.owner.beat(self._vitals(segment, "stopping"), time.monotonic())
+        self.owner.check(self._vitals(segment, "stopping"), time.monotonic(), at_once=True)
         at_end = self.ends is not None and segment.reached(self.ends)
         if at_end:
             learner.point()
@@ -87,6 +101,35 @@ class Trainer:
             self.store.add_points(segment.parent.version, _points(learner.seal().points))
         return segment.parent
 
+    def close_labels(self) -> Version:
+        """Save a closing version after head: every label that is known and pending is revealed and learned.
+
+        Training never goes on from it: the next `train` first moves head to its parent.
+        """
+        head, ref = self.store.head()
+        learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
+        if head.kind == "closing" or not learner.pending:
+            return head
+        segment = OpenSegment.after(self.log.topic, head)
+        learner.close()
+        learner.point()
+        segment.count(learner)
+        new = new_version(learner, segment, self.run, self.config_hash, "closed", kind="closing")
+        return self.store.save(new, ref=ref, who=who())[0]
+
+    def accept_gap(self) -> None:
+        """Save a version with head's model and a position after what the log has lost; the gap is in its segment."""
+        head, ref = self.store.head()
+        learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
+        segment = OpenSegment.after(self.log.topic, head)
+        segment.lose(self.log.earliest())
+        if segment.empty:
+            raise LogLost(
+                "expected the log's first events after head's position, found none lost", "see `tidemark doctor`"
+            )
+        new = new_version(learner, segment, self.run, self.config_hash, "events were lost by the log")
+        self.store.save(new, ref=ref, who=who())
+
     def _save(self, learner: Learner, segment: OpenSegment, ref: Ref, reason: str) -> tuple[Version, Ref]:
         """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""
         now = time.monotonic()
@@ -96,20 +139,29 @@ class Trainer:
         self.owner.follows(ref)
         self.schedule.saved(segment, time.monotonic(), published=publish)
         self.log.commit(head.position.topics[self.log.topic])
-        self.saved.append(head.version)
+        if segment.learned:
+            self.raises = 0
         return head, ref
+
+    def _publish_late(self, segment: OpenSegment) -> None:
+        """Let champion follow a head that was saved before it was due, when nothing new comes to be saved."""
+        if segment.read == 0 and self.schedule.publishes(segment, time.monotonic()):
+            self.store.move("champion", segment.parent.version, kind="publish", who=who(), why="due")
+            self.schedule.published(time.monotonic())
 
     def _vitals(self, segment: OpenSegment, state: str) -> Vitals:
         accounts = segment.accounts()
         return Vitals(state, segment.parent.version, accounts.read, accounts.learned, accounts.held, self.log.lag())
 
 
-def new_version(learner: Learner, segment: OpenSegment, run: int | None, config_hash: str, reason: str) -> NewVersion:
+def new_version(
+    learner: Learner, segment: OpenSegment, run: int | None, config_hash: str, reason: str, kind: VersionKind = "save"
+) -> NewVersion:
     """Seal the learner and return the version that follows the segment's parent."""
     sealed = learner.seal()
     parent = segment.parent
     return NewVersion(
-        kind="save",
+        kind=kind,
         parent=parent.version,
         state=sealed.state,
         position=segment.position(),
@@ -133,18 +185,11 @@ def _points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
     return tuple(ScorePoint(point.learned, point.scores) for point in points)
 
 
-def _located(failed: LearnFailed, topic: str, verdicts: Verdicts) -> LearnerFailed:
-    """Say which event the model failed on."""
-    index = failed.index
-    for partition, offsets in verdicts.offsets:
-        if index < len(offsets):
-            place = f"{topic}[{partition}] at offset {offsets[index]}"
-            break
-        index -= len(offsets)
-    else:
-        place = "an event of the last batch"
+def _failed(failed: LearnFailed, topic: str, partition: int, offset: int) -> LearnerFailed:
+    """Say that the model raises on event after event."""
     return LearnerFailed(
-        f"the model raised {failed.cause!r} on {place}; head is as it was last saved",
+        f"the model raised on {RAISES_MAX + 1} events, and none could be learned between; the last is "
+        f"{topic}[{partition}] at offset {offset}: {failed.cause!r}; head is as it was last saved",
         "many models learn from numbers only: name text fields in [source] ignore, or encode them in the recipe: "
         'compose.Select("field") | preprocessing.OneHotEncoder(); a rule of [schema] holds what does not fit',
     )

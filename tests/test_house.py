@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer.main
@@ -81,7 +82,7 @@ def test_every_command_is_documented(command: str) -> None:
 def settings() -> list[str]:
     found = []
     for name, field in Config.model_fields.items():
-        table = field.annotation
+        table = next((each for each in (field.annotation, *get_args(field.annotation)) if isinstance(each, type)), None)
         if isinstance(table, type) and issubclass(table, BaseModel):
             found += [f"{name}.{key}" for key in table.model_fields]
     return [*found, "schema.<field>", "schema.unknown"]
@@ -92,7 +93,11 @@ def test_every_setting_is_documented_with_its_default(setting: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (line,) = [line for line in readme.splitlines() if line.startswith(f"| `{setting}`")]
     table, _, key = setting.partition(".")
-    default = getattr(Config.model_fields[table].annotation, "model_fields", {}).get(key) if table != "schema" else None
+    default = (
+        getattr(Config.model_fields[table].annotation, "model_fields", {}).get(key)
+        if table in Config.model_fields
+        else None
+    )
     if default is not None and isinstance(default.default, int) and default.default is not True:
         assert str(default.default) in line
 

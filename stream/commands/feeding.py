@@ -69,10 +69,11 @@ def _events(config: Config, file: Path, limit: int | None) -> Iterator[bytes]:
 
 def _lines(log: FileLog, limit: int | None) -> Iterator[bytes]:
     ends = log.end()
-    if len(ends) > 1:
+    if len(ends) != 1:
         raise ConfigError("expected a file, found a directory of partitions", "name one of its files")
     log.seek(log.start("earliest"))
-    left = ends[0] if limit is None else min(limit, ends[0])
+    (end,) = ends.values()
+    left = end if limit is None else min(limit, end)
     while left > 0:
         for span in log.poll(POLL_S_MAX).spans:
             yield from span.values[:left]

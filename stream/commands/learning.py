@@ -13,18 +13,18 @@ from typing import Any, TextIO
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from learners import Learner
+from learners import Learner, LearnFailed, read_recipe
 from store import ModelStore
 from store.types import Version
 from stream.commands.opened import console, opened_model, print_json
 from stream.config import Config, read_config
-from stream.consumer import Options, consume
+from stream.consumer import Options, check_unchanged, consume
 from stream.decode import Decoder
-from stream.errors import LogUnreachable
+from stream.errors import ConfigError, LogUnreachable
 from stream.files import FileLog
-from stream.gate import Gate
-from stream.log import POLL_S_MAX, Log
-from stream.replay import Tell, Verification, learner_at, verify
+from stream.gate import RAISED, Gate
+from stream.log import POLL_S_MAX, Log, within
+from stream.replay import Tell, Verification, refill, verify
 from stream.runs import recorded
 from stream.schema import Schema
 from stream.screen import open_screen
@@ -55,7 +55,8 @@ def train(path: Path, options: Options, *, as_json: bool) -> None:
     elif head is None:
         console().print("nothing to learn from yet: the log has no event")
     else:
-        scores = "  ".join(f"{name} {score['cumulative']}" for name, score in head.proof.scores.items())
+        shown = {name: score["cumulative"] for name, score in head.proof.scores.items()}
+        scores = "  ".join(f"{name} {'-' if value is None else value}" for name, value in shown.items())
         console().print(
             f"head is version {head.version}: "
             f"read {told['read']:,} = learned {told['learned']:,} + held {told['held']:,}\n{scores}",
@@ -86,6 +87,8 @@ def open_replay_log(config: Config) -> Log:
 def verify_versions(path: Path, selector: str, *, as_json: bool) -> bool:
     """Recompute a version (or, with "all", each) from its parent; False if one is not equal."""
     with opened_model(path) as (config, model):
+        recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
+        check_unchanged(model.config(), config.fixed(recipe.identity))
         versions = model.versions() if selector == "all" else [model.version(selector)]
         found = [_verify_one(config, model, version) for version in versions]
     told = [{"version": v.version, "equal": v.equal, "events": v.events, "why": v.why} for v in found]
@@ -102,7 +105,7 @@ def verify_versions(path: Path, selector: str, *, as_json: bool) -> bool:
 def _verify_one(config: Config, model: ModelStore, version: Version) -> Verification:
     try:
         log = open_replay_log(config)
-    except LogUnreachable as unreachable:
+    except (LogUnreachable, ConfigError) as unreachable:
         return Verification(version.version, None, 0, f"the log cannot be read: {unreachable}")
     try:
         with (
@@ -122,8 +125,7 @@ def recompute_bytes(config: Config, model: ModelStore, version: Version) -> None
     try:
         events = sum(model.segment(each.version).events for each in model.lineage(version.version))
         with recorded(model, config, "replay"), progress(f"replaying version {version.version}", events) as tell:
-            learner = learner_at(model, log, config, version, tell)
-            model.refill(version.version, learner.seal().state)
+            refill(model, log, version, tell)
     finally:
         log.close()
 
@@ -140,10 +142,20 @@ def predict(path: Path, selector: str, events: str, *, form: str, output: Path |
         if output is None:
             _write_predictions(log, gate, learner, sys.stdout, form)
         else:
-            with output.open("w", encoding="utf-8", newline="") as out:
+            with _writing(output) as out:
                 _write_predictions(log, gate, learner, out, form)
     finally:
         log.close()
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[TextIO]:
+    try:
+        out = output.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be written: {error.strerror}", "name a file that you may write") from error
+    with out:
+        yield out
 
 
 def _events_log(config: Config, events: str) -> Log:
@@ -178,18 +190,26 @@ def _cell(value: Any) -> Any:
 def _predictions(log: Log, gate: Gate, learner: Learner) -> Iterator[Line]:
     """Read a log to the end it has now, and predict: (partition, offset, y_pred, probabilities, reason it was held)."""
     ends = log.end()
-    log.seek(log.start("earliest"))
-    done = {partition: 0 for partition, end in ends.items() if end}
-    while any(done[partition] < ends[partition] for partition in done):
-        batch = log.poll(POLL_S_MAX)
+    start = log.start("earliest")
+    log.seek(start)
+    done = {partition: cursor.next_offset for partition, cursor in start.cursors.items()}
+    while any(done.get(partition, 0) < end for partition, end in ends.items()):
+        batch = within(log.poll(POLL_S_MAX), ends)
         verdicts = gate.judge(batch)
         lines: list[Line] = [(held.partition, held.offset, None, None, held.reason) for held in verdicts.held]
         places = [(partition, offset) for partition, offsets in verdicts.offsets for offset in offsets]
-        for (partition, offset), answer in zip(places, learner.predict_many(verdicts.xs), strict=True):
-            lines.append((partition, offset, answer.y_pred, _named(answer.probabilities), None))
-        yield from sorted((line for line in lines if line[1] < ends.get(line[0], 0)), key=lambda line: line[:2])
+        lines += [(*place, *_answer(learner, x)) for place, x in zip(places, verdicts.xs, strict=True)]
+        yield from sorted(lines, key=lambda line: line[:2])
         for span in batch.spans:
             done[span.partition] = span.stop
+
+
+def _answer(learner: Learner, x: dict[str, Any]) -> tuple[Any, dict[str, float] | None, str | None]:
+    try:
+        answer = learner.predict_one(x)
+    except LearnFailed:
+        return None, None, RAISED
+    return answer.y_pred, _named(answer.probabilities), None
 
 
 def _named(probabilities: Mapping[Any, float] | None) -> dict[str, float] | None:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from store import ModelStore
+from store.errors import BytesExpired
 from store.export import write_export
 from store.types import Ref, Version
 from stream.commands.opened import console, opened_model, pin_hash_seed, print_json
 from stream.config import Config
-from stream.environment import environment
 from stream.errors import ConfigError
 from stream.owner import who
 
@@ -25,8 +25,11 @@ def rollback(path: Path, selector: str | None, *, mode: str, ref: str, undo: boo
         raise ConfigError(f'expected --skip with head only, found it with "{ref}"', "move other references without it")
     with opened_model(path) as (config, model):
         before = model.ref(ref)
+        if before is None:
+            names = ", ".join(each.name for each in model.refs())
+            raise ConfigError(f'expected a reference to move back, found none named "{ref}"; there are {names}')
         if undo:
-            moved = model.undo(name=ref, who=who(), why=reason)
+            moved = _undo(config, model, ref=ref, reason=reason)
         else:
             assert selector is not None
             moved = _roll_back(config, model, model.version(selector), mode=mode, ref=ref, reason=reason)
@@ -37,8 +40,16 @@ def _roll_back(config: Config, model: ModelStore, to: Version, *, mode: str, ref
     if to.blob is None:
         _bring_back_bytes(config, model, to)
     if ref == "head" and mode == "skip":
-        return model.skip(to.version, who=who(), why=reason, environment=environment())[1]
+        return model.skip(to.version, who=who(), why=reason, environment=to.environment)[1]
     return model.move(ref, to.version, kind="rewind", who=who(), why=reason)
+
+
+def _undo(config: Config, model: ModelStore, *, ref: str, reason: str) -> Ref:
+    try:
+        return model.undo(name=ref, who=who(), why=reason)
+    except BytesExpired as expired:
+        _bring_back_bytes(config, model, model.version(expired.version))
+        return model.undo(name=ref, who=who(), why=reason)
 
 
 def _bring_back_bytes(config: Config, model: ModelStore, version: Version) -> None:

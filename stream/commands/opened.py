@@ -17,7 +17,7 @@ from store import ModelStore, Store
 from store.errors import NoSuchModel
 from stream.config import Config, read_config
 
-WIDTH_OF_PIPES = 160
+WIDTH_OF_PIPES = 240
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def print_table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         numbers = all(isinstance(line[index], (int, float, type(None))) for line in lines)
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+        table.add_column(column, justify="right" if numbers else "left", no_wrap=True)
     for line in lines:
         table.add_row(*map(told, line))
     console().print(table)

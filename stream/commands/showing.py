@@ -13,6 +13,20 @@ from store.types import Version
 from stream.commands.opened import console, opened_model, print_json, print_table, told
 
 
+def moves(path: Path, *, as_json: bool) -> None:
+    """List the moves of references, newest first: who, when, why."""
+    with opened_model(path) as (config, model):
+        found = list(reversed(model.moves()))
+    if as_json:
+        keys = ("ref", "move", "kind", "old", "new", "who", "why")
+        print_json([{**{key: getattr(move, key) for key in keys}, "at": move.at.isoformat()} for move in found])
+        return
+    lines = [
+        (move.ref, move.kind, move.old, move.new, f"{move.at:%m-%d %H:%M:%S}", move.who, move.why) for move in found
+    ]
+    print_table(f"{config.model.name}: moves", ["ref", "kind", "from", "to", "at (UTC)", "who", "why"], lines)
+
+
 def log(path: Path, *, as_json: bool) -> None:
     """List all versions, newest first, abandoned ones too; mark those of head's lineage."""
     with opened_model(path) as (config, model):
@@ -27,17 +41,16 @@ def log(path: Path, *, as_json: bool) -> None:
             f"{'*' if version.version in lineage else ' '} {version.version}",
             version.parent,
             " ".join(refs[version.version]),
-            version.kind,
             version.accounts.learned,
             version.accounts.held,
-            f"{version.created_at:%Y-%m-%d %H:%M:%S}",
-            version.reason,
+            f"{version.created_at:%m-%d %H:%M:%S}",
+            version.reason if version.blob else f"{version.reason} (no bytes)",
             *(score["cumulative"] for score in version.proof.scores.values()),
         )
         for version in reversed(versions)
     ]
     metrics = list(versions[-1].proof.scores)
-    columns = ["version", "parent", "refs", "kind", "learned", "held", "created (UTC)", "reason", *metrics]
+    columns = ["version", "parent", "refs", "learned", "held", "created (UTC)", "reason", *metrics]
     print_table(f"{config.model.name}: versions (* is in head's lineage)", columns, lines)
 
 

@@ -14,6 +14,7 @@ from stream.commands.opened import console, opened_model, print_json, told
 
 FRESH_S = 10.0
 ALIVE = ("training", "idle")
+ENDED = ("stopped", "failed")
 
 
 def status(path: Path, *, as_json: bool, check: bool) -> bool:
@@ -24,7 +25,7 @@ def status(path: Path, *, as_json: bool, check: bool) -> bool:
         print_json(value)
     elif not check:
         for key, item in value.items():
-            console().print(f"{key:<14} {told(item)}", highlight=False)
+            console().print(f"{key:<16} {item if key == 'pid' else told(item)}", highlight=False)
     well = value["state"] in ALIVE
     if check and not as_json:
         console().print(f"{'ok' if well else 'not well'}: {value['state']}", highlight=False)
@@ -56,7 +57,7 @@ def state_of(beat: Heartbeat | None, now: datetime) -> str:
     """Return the trainer's state: as it said, or "lost" when it is silent or its process is gone."""
     if beat is None:
         return "never ran"
-    if beat.state not in ALIVE:
+    if beat.state in ENDED:
         return beat.state
     silent = (now - beat.at).total_seconds() > FRESH_S
     return "lost" if silent or (beat.host == socket.gethostname() and gone(beat.pid, beat.pid_started)) else beat.state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
 import sqlite3
 import subprocess
@@ -269,6 +270,106 @@ def test_bad_configuration_is_refused_and_changes_nothing(tmp_path: Path, case: 
     assert "hint: " in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+SILENT_MISTAKES = {
+    "labels are no truths": ([b'{"a": 1, "y": "UP"}', b'{"a": 2, "y": "DOWN"}'], "", "[model] positive"),
+    "minus one and one": ([b'{"a": 1, "y": 1}', b'{"a": 2, "y": -1}'], "", "[model] positive"),
+    "positive with a typo": ([b'{"a": 1, "y": "Yes"}', b'{"a": 2, "y": "No"}'], 'positive = "yes"', "'Yes', 'No'"),
+    "all would be held": ([b'{"a": 1, "y": true}', b'{"a": 2, "y": false}'], "", "would be held"),
+    "nothing can be read": ([b"garbage", b"{"], "", "can be read as JSON"),
+}
+
+
+@pytest.mark.parametrize("case", SILENT_MISTAKES)
+def test_mistakes_that_would_train_nothing_are_told(tmp_path: Path, case: str) -> None:
+    events, model, told = SILENT_MISTAKES[case]
+    world = World(tmp_path)
+    world.write_events("events.jsonl", events * 1500)
+    more = "[schema]\nzz = { type = 'number', required = true }" if case == "all would be held" else ""
+    world.configure(log="file:events.jsonl", model=model, more=more)
+    done = world.run("train", "--until-end", code=2)
+    assert told in done.stderr
+    assert not (tmp_path / "tidemark.db").exists()
+
+
+def test_garbage_before_the_first_good_event_is_held(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", [b"garbage"] * 1200 + stream(500))
+    world.configure(log="file:events.jsonl")
+    assert world.train() == {**world.train(), "read": 1700, "learned": 500, "held": 1200}
+
+
+def test_verify_judges_with_the_record_not_with_todays_gate(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", stream(500))
+    world.configure(log="file:events.jsonl")
+    world.train()
+    world.configure(log="file:events.jsonl", more="[gate]\nbound = 2.0")
+    assert all(each["equal"] for each in world.json("verify", "all"))
+    world.train()
+
+
+def test_a_log_that_is_gone_or_another_cannot_be_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    path = world.write_events("events.jsonl", stream(100))
+    world.configure(log="file:events.jsonl")
+    world.train()
+    world.write_events("others.jsonl", stream(100))
+    world.configure(log="file:others.jsonl")
+    assert world.json("verify", "head")["equal"] is None
+    path.unlink()
+    world.configure(log="file:events.jsonl")
+    assert world.json("verify", "head")["equal"] is None
+
+
+def test_a_skip_that_expired_is_proved_after_it_came_back(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", stream(1500))
+    world.configure(log="file:events.jsonl", more=WINDOWED)
+    world.train()
+    skip = world.json("rollback", "3", "--skip")["to"]
+    world.write_events("events.jsonl", [*stream(1500), *stream(1500, seed=2)])
+    world.train()
+    assert skip in world.json("expire", "--keep-last", "1")["expired"]
+    world.run("rollback", str(skip))
+    assert world.json("verify", str(skip))["equal"] is True
+    world.json("expire", "--keep-last", "1")
+    moved = world.json("rollback", "--undo")
+    assert moved["kind"] == "undo"
+    world.run("rollback", "2", "--ref", "champoin", code=2)
+    kinds = [move["kind"] for move in world.json("log", "--moves")]
+    assert kinds[:3] == ["undo", "rewind", "save"]
+
+
+def test_a_recipe_that_pickle_cannot_name_is_refused(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    (tmp_path / "unnamed.py").write_text(
+        "from river import compose, linear_model\n"
+        "def make(): return compose.FuncTransformer(lambda x: x) | linear_model.LogisticRegression()\n"
+    )
+    world.write_events("events.jsonl", stream(50))
+    world.configure(log="file:events.jsonl", learner="unnamed:make")
+    assert "no lambdas" in world.run("train", "--until-end", code=1).stderr
+
+
+def test_as_a_person_runs_it_with_any_hash_seed(tmp_path: Path) -> None:
+    """The real program, several processes, PYTHONHASHSEED unset: train pins it, and rollback does not spoil it."""
+    world = World(tmp_path)
+    world.write_events("events.jsonl", stream(700))
+    world.configure(log="file:events.jsonl", more=WINDOWED)
+    free = {key: value for key, value in os.environ.items() if key != "PYTHONHASHSEED"}
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "stream.cli", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=free, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    run("train", "--until-end")
+    run("rollback", "2", "--skip")
+    run("train", "--until-end")
+    assert json.loads(run("verify", "head", "--json"))["equal"] is True
+    assert json.loads(run("show", "head", "--json"))["environment"]["hash_seed"] == "0"
 
 
 CHANGES = {

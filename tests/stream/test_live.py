@@ -252,21 +252,49 @@ def test_the_schema_is_inferred_though_garbage_is_among_the_first_events(tmp_pat
     assert [(field["name"], field["type"]) for field in schema["features"]][:2] == [("a", "number"), ("b", "number")]
 
 
-def test_a_model_that_raises_leaves_head_as_it_was(tmp_path: Path) -> None:
+BRITTLE = (
+    "from river import linear_model\n"
+    "class Brittle(linear_model.LogisticRegression):\n"
+    "    def learn_one(self, x, y):\n"
+    "        super().learn_one(x, y)\n"
+    "        if x['a'] > {limit}: raise OverflowError('too much')\n"
+    "def make(): return Brittle()\n"
+)
+
+
+def test_an_event_that_the_model_raises_on_is_held_and_leaves_no_trace(tmp_path: Path) -> None:
+    good = lines(1700)
+    bad = [b'{"a": 100, "b": 1, "y": true}'] * 3
+    one, other = World(tmp_path / "one"), World(tmp_path / "other")
+    for world, events in ((one, [*good[:700], *bad[:2], *good[700:900], bad[2], *good[900:]]), (other, good)):
+        world.write_events("events.jsonl", events)
+        (world.folder / "brittle.py").write_text(BRITTLE.format(limit=99))
+        world.configure(log="file:events.jsonl", learner="brittle:make", more="[snapshots]\nevery_events = 500")
+        world.train()
+    shown, clean = one.json("show", "head"), other.json("show", "head")
+    assert shown["events"] == {"read": 1703, "learned": 1700, "held": 3, "pending": 0, "expired": 0}
+    for metric, score in clean["scores"].items():
+        assert shown["scores"][metric]["cumulative"] == score["cumulative"]
+    held = one.open().held()
+    assert [(each.offset, each.kind, each.reason) for each in held] == [
+        (700, "suspect", "learner_raised"),
+        (701, "suspect", "learner_raised"),
+        (902, "suspect", "learner_raised"),
+    ]
+    assert "too much" in held[0].detail
+    assert all(each["equal"] for each in one.json("verify", "all"))
+
+
+def test_a_model_that_raises_on_every_event_fails_and_can_be_mended(tmp_path: Path) -> None:
     world = World(tmp_path)
-    (tmp_path / "brittle.py").write_text(
-        "from river import linear_model\n"
-        "class Brittle(linear_model.LogisticRegression):\n"
-        "    def learn_one(self, x, y):\n"
-        "        if x['a'] > 99: raise OverflowError('too much')\n"
-        "        super().learn_one(x, y)\n"
-        "def make(): return Brittle()\n"
-    )
-    world.write_events("events.jsonl", [*lines(700), b'{"a": 100, "b": 1, "y": true}'])
-    world.configure(log="file:events.jsonl", learner="brittle:make", more="[snapshots]\nevery_events = 500")
+    world.write_events("events.jsonl", [b'{"a": 1, "c": "x", "y": true}', b'{"a": 2, "c": "y", "y": false}'] * 300)
+    world.configure(log="file:events.jsonl")
     done = world.run("train", "--until-end", code=1)
-    assert "events[0] at offset 700" in done.stderr
-    assert world.json("show", "head")["events"]["learned"] == 500
+    assert "raised on 11 events" in done.stderr
+    assert "[source] ignore" in done.stderr
     (run,) = world.json("runs")
     assert run["outcome"] == "failed"
-    assert "too much" in run["error"]
+    world.configure(log="file:events.jsonl", more='ignore = ["c"]')
+    assert world.train()["learned"] == 600
+    assert [version["kind"] for version in world.json("log")].count("genesis") == 2
+    assert world.json("show", "head")["events"] == {"read": 600, "learned": 600, "held": 0, "pending": 0, "expired": 0}

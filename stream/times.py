@@ -1,0 +1,96 @@
+"""When an event is asked and when its label is due, where labels come later. Times are microseconds since 1970, UTC.
+
+A time is an ISO time or a number of seconds since 1970. An ISO time without an offset is UTC, so that files of one zone
+keep their order; mixed with times that have one, each is taken as it says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from stream.fields import FieldFault
+from stream.schema import TimeFields, present
+
+Times = tuple[int, int | None]
+"""When an event is asked, and when its label is due: None if nobody knows yet."""
+
+WHOLE_TIME = datetime | int | float
+"""The type by which msgspec reads a time that is as it should be."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SECONDS_MAX = 253_402_300_800
+"""The end of the year 9999."""
+
+
+def microseconds(name: str, value: Any, *, text: bool = False) -> int:
+    """Read a time. Raises `FieldFault`.
+
+    >>> microseconds("at", "1970-01-01T00:00:01.5Z"), microseconds("at", 2), microseconds("at", "3", text=True)
+    (1500000, 2000000, 3000000)
+    """
+    if isinstance(value, str):
+        value = _from_text(name, value, text=text)
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return (aware - _EPOCH) // _MICROSECOND
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise FieldFault("time_type", f"{name}: expected an ISO time or seconds since 1970, found {value!r:.50}")
+    if abs(value) > _SECONDS_MAX:
+        raise FieldFault("time_type", f"{name}: expected seconds since 1970, found {value!r:.50}")
+    return value * 1_000_000 if isinstance(value, int) else round(value * 1_000_000)
+
+
+def _from_text(name: str, value: str, *, text: bool) -> Any:
+    try:
+        return msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        pass
+    if text:  # a cell of a CSV file may be a number
+        try:
+            return msgspec.convert(value, int | float, strict=False)
+        except msgspec.ValidationError:
+            pass
+    raise FieldFault("time_type", f"{name}: expected an ISO time or seconds since 1970, found {value!r:.50}")
+
+
+class TimeReader:
+    """Reads the two times of an event."""
+
+    def __init__(self, fields: TimeFields, *, text: bool) -> None:
+        self._fields = fields
+        self._text = text
+
+    def read(self, value: Mapping[str, Any], stamp_ms: int | None) -> Times:
+        """Read them from an event's fields; `stamp_ms` is the record's own time. Raises `FieldFault`."""
+        moment = None if self._fields.moment is None else value.get(self._fields.moment)
+        return self.of(moment, value.get(self._fields.arrival), stamp_ms)
+
+    def of(self, moment: Any, arrival: Any, stamp_ms: int | None) -> Times:
+        """Return when an event is asked and its label is due. Raises `FieldFault`."""
+        asked = self._asked(moment, stamp_ms)
+        if not present(arrival):
+            return asked, None
+        due = microseconds(self._fields.arrival, arrival, text=self._text)
+        if due < asked:
+            raise FieldFault(
+                "label_before_event",
+                f"{self._fields.arrival}: expected no time before the event's, found {(asked - due) / 1e6:g} s before",
+            )
+        return asked, due
+
+    def _asked(self, moment: Any, stamp_ms: int | None) -> int:
+        if self._fields.moment is not None:
+            if not present(moment):
+                raise FieldFault("time_missing", f'expected the event\'s time in "{self._fields.moment}", found none')
+            return microseconds(self._fields.moment, moment, text=self._text)
+        if stamp_ms is None:
+            raise FieldFault(
+                "time_missing", "expected the record's timestamp, found none; set [source] moment to a field"
+            )
+        return stamp_ms * 1000

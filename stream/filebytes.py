@@ -145,5 +145,26 @@ def file_size(path: Path) -> int:
         raise _unreadable(path, error) from error
 
 
+def last_line(path: Path, size: int, bytes_max: int) -> tuple[int, bytes]:
+    """Return where the last line begins that has no line feed before byte `size`, and of it at most `bytes_max` bytes.
+
+    Raises `LogUnreachable`.
+    """
+    with _open(path) as file:
+        try:
+            start = size
+            while start:
+                begin = max(0, start - CHUNK_BYTES)
+                file.seek(begin)
+                feed = file.read(start - begin).rfind(b"\n")
+                start = begin if feed < 0 else begin + feed + 1
+                if feed >= 0:
+                    break
+            file.seek(start)
+            return start, file.read(min(size - start, bytes_max))
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
 def _unreadable(path: Path, error: OSError) -> LogUnreachable:
     return LogUnreachable(f"{path} cannot be read: {error}", "check that it is a file you may read")

@@ -2,8 +2,8 @@
 
 One physical line is one event, blank and malformed lines included; the header of a CSV file is none; a quoted line
 feed makes two malformed events. Offset = line index. Plain files are followed as they grow; a last line without its
-line feed waits for it, unless the end is fixed (`until_end`). Compressed files are finite. Lines have no time of their
-own.
+line feed waits for it, unless the end is fixed (`until_end`) and it looks whole. Compressed files are finite. Lines
+have no time of their own.
 """
 
 from __future__ import annotations
@@ -176,10 +176,10 @@ class FileLog:
 
 def _go(reader: LineReader, partition: int, cursor: Cursor) -> None:
     """Go to the cursor's next line, past the last record, which must be the one that was read."""
-    last, found = cursor.last_offset, None
+    last = cursor.last_offset
     if last is not None and last < cursor.next_offset:
-        found = reader.take(1) if reader.go(last) else []
-        if not found or record_hash(found[0]) != cursor.last_hash:
+        found = reader.retake(last)
+        if found is None or record_hash(found) != cursor.last_hash:
             raise LogMismatch(
                 f"{reader.path}: the event at partition {partition}, offset {last} is not the one that was read there",
                 "the file was edited, cut short or replaced; train a new model, or put the file back",

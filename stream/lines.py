@@ -1,23 +1,27 @@
 """The physical lines of one file, in order: growing (plain) or finite (.gz, .zst), from any line on.
 
 Invariants: only a line feed ends a line, and a carriage return before it belongs to the line end. A line is given out
-once it is whole; a last line without its line feed is whole where the file can not grow (compressed, or up to a
-limit).
+once it is whole; a last line without its line feed is whole where the file can not grow (compressed), or where the end
+is fixed and it looks whole. Of a line that is too long only the beginning is an event, one byte longer than it may be.
 """
 
 from __future__ import annotations
 
+import csv
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.errors import LogUnreachable, StreamError
-from stream.filebytes import COMPRESSED, Bytes, PackedBytes, PlainBytes, file_size
+import msgspec
 
-LINE_BYTES_MAX = 16 << 20
-"""A longer line is taken for a file that is no log; one chunk more may pass."""
+from stream.errors import LogMismatch, LogUnreachable
+from stream.filebytes import COMPRESSED, Bytes, PackedBytes, PlainBytes, file_size, last_line
+from stream.log import EVENT_BYTES_MAX
 
 BOM = b"\xef\xbb\xbf"
+
+LINE_BYTES_KEPT = 8
+"""Beyond a longest event: room for what belongs to its line alone (byte order mark, carriage return)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Progress:
 class LineReader:
     """Gives out lines in order from any line on. Line 0 is the first after the `header`, where there is one.
 
-    `until_end` fixes the end of a plain file where it is now; a last line without line feed is then whole.
+    `until_end` fixes the end of a plain file where it is now. A last line without line feed is then taken if it looks
+    whole, otherwise the end is before it: it is left for later.
     """
 
     def __init__(self, path: Path, *, header: bool = False, until_end: bool = False) -> None:
@@ -44,12 +49,15 @@ class LineReader:
         self.header = b""
         self.has_header = header
         self._open()
+        if self.limit is not None:
+            self._leave_half_line(self.limit)
 
     def _open(self) -> None:
         try:
             self._bytes: Bytes = PackedBytes(self.path) if self.packed else PlainBytes(self.path, self.limit)
             self._bytes_read = 0
-            self._tail = b""
+            self._tail = bytearray()
+            self._awaited: bytes | None = None
             self._lines: list[bytes] = []
             self._taken = 0
             self._first = True
@@ -85,22 +93,40 @@ class LineReader:
             self.next_line += step
         return True
 
+    def retake(self, line: int) -> bytes | None:
+        """Return line `line`, that was given out once, and go on after it; None when it is not there.
+
+        If it was taken without its line feed (`until_end`) and has none yet, the line feed is awaited: `take` raises
+        `LogMismatch` if anything else comes.
+        """
+        if not self.go(line):
+            return None
+        if taken := self.take(1):
+            return taken[0]
+        if self._tail:
+            self._awaited = self._event(bytes(self._tail), first=self._first)
+            self.next_line += 1
+        return self._awaited
+
     def progress(self) -> Progress:
         """Return how far the file was read, taken or not."""
-        lines = self.next_line + len(self._lines) - self._taken
+        lines = self.next_line + len(self._lines) - self._taken - int(self._awaited is not None)
         return Progress(self._bytes_read, lines, bool(self._tail), self._ended and self.packed)
 
     def close(self) -> None:
         """Let go of the file. May be called twice."""
         self._bytes.close()
 
-    def _take_header(self) -> None:
-        try:
-            self.header = b"".join(self.take(1))
-        except StreamError:
-            self.close()
-            raise
-        self.next_line = 0
+    def _leave_half_line(self, limit: int) -> None:
+        start, line = last_line(self.path, limit, EVENT_BYTES_MAX + LINE_BYTES_KEPT)
+        if not line or (self.has_header and start == 0):
+            return
+        event = self._event(line, first=start == 0)
+        whole = _is_whole_json(event) if not self.has_header else _cells(event) == _cells(self.header)
+        if len(event) > EVENT_BYTES_MAX or not whole:
+            self.limit = start
+            self._bytes.close()
+            self._open()
 
     def _fill(self) -> bool:
         """Read on until a line is whole; False when none is now. All lines before were taken."""
@@ -108,28 +134,60 @@ class LineReader:
             self._bytes_read += len(chunk)
             whole, feed, tail = chunk.rpartition(b"\n")
             if feed:
-                self._hold((self._tail + whole).split(b"\n"))
-                self._tail = tail
+                self._hold((bytes(self._tail) + whole).split(b"\n"))
+                self._tail.clear()
+            self._tail += tail[: EVENT_BYTES_MAX + LINE_BYTES_KEPT - len(self._tail)]
+            if feed:
                 return True
-            self._tail += tail
-            if len(self._tail) > LINE_BYTES_MAX:
-                raise LogUnreachable(
-                    f"{self.path}: line {self.next_line} is longer than {LINE_BYTES_MAX} bytes",
-                    "an event is one line: is this file a log?",
-                )
         if self._tail and (self.packed or self.limit is not None):
-            self._hold([self._tail])
-            self._tail = b""
+            self._hold([bytes(self._tail)])
+            self._tail.clear()
             return True
         self._ended = True
         return False
 
     def _hold(self, lines: list[bytes]) -> None:
-        if self._first:
-            self._first = False
-            lines[0] = lines[0].removeprefix(BOM)
-        self._lines = [line.removesuffix(b"\r") for line in lines]
-        self._taken = 0
+        self._lines = [self._event(line) for line in lines]
+        self._lines[0] = self._event(lines[0], first=self._first)
+        self._taken, self._first = 0, False
+        if self._awaited is not None:
+            if self._lines[0] != self._awaited:
+                raise LogMismatch(
+                    f"{self.path}: line {self.next_line - 1} went on after it was read without its line feed",
+                    "write whole lines; train a new model, or end the line where it ended",
+                )
+            self._awaited = None
+            del self._lines[0]
+
+    @staticmethod
+    def _event(line: bytes, *, first: bool = False) -> bytes:
+        event = line.removeprefix(BOM) if first else line
+        return event.removesuffix(b"\r")[: EVENT_BYTES_MAX + 1]
+
+
+def _is_whole_json(event: bytes) -> bool:
+    try:
+        msgspec.json.decode(event)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _cells(event: bytes) -> int:
+    """Return how many cells a line of CSV has; 0 when it is none, for example where a quote is open.
+
+    >>> _cells(b'1,"a,b",'), _cells(b'1,"a,b')
+    (3, 0)
+    """
+    try:
+        text = event.decode()
+        return (
+            len(next(csv.reader([text], strict=True, skipinitialspace=True), ()))
+            if '"' in text
+            else text.count(",") + 1
+        )
+    except (UnicodeDecodeError, csv.Error):
+        return 0
 
 
 class LineCounter:
@@ -150,7 +208,7 @@ class LineCounter:
             return self._total
         lines = None
         while lines is None:
-            lines = self.known(LINE_BYTES_MAX)
+            lines = self.known(EVENT_BYTES_MAX)
         return lines
 
     def known(self, bytes_max: int) -> int | None:
@@ -170,7 +228,8 @@ class LineCounter:
             self._half = not chunk.endswith(b"\n")
             if self._at >= stop:
                 return None
-        return self._lines + int(self._half and self._reader.limit is not None)
+        lines = self._lines + int(self._half and self._reader.limit is not None)
+        return max(lines, self._reader.next_line)  # the reader may have gone past a line that awaits its line feed
 
     def close(self) -> None:
         """Let go of the file. May be called twice."""

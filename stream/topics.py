@@ -52,17 +52,20 @@ def line_format(path: Path) -> Format:
 
 
 def columns(path: Path, header: bytes) -> tuple[str, ...]:
-    """Return the columns that a CSV header names.
+    """Return the columns that a CSV header names; blanks around unquoted names are no part of them.
 
-    >>> columns(Path("a.csv"), b'day,"price, AUD"')
+    >>> columns(Path("a.csv"), b'day, "price, AUD"')
     ('day', 'price, AUD')
     """
     try:
-        names = tuple(next(csv.reader([header.decode()], strict=True), ()))
+        text = header.decode()
+        names = tuple(next(csv.reader([text], strict=True, skipinitialspace=True), ()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(
             f"{path}: the header is not CSV in UTF-8: {error}", "its first line names the columns"
         ) from error
+    if '"' not in text:
+        names = tuple(name.strip() for name in names)
     if not names or len(set(names)) != len(names):
         raise ConfigError(
             f"{path}: expected a header that names each column once, found {header!r}", "write the header first"

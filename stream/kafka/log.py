@@ -151,7 +151,8 @@ class KafkaLog:
             raise LogLost(
                 f"the events {offset} to {first} (exclusive) of partition {partition} of {self.topic} are gone: "
                 f"Kafka now begins at {first}",
-                "retention was faster than training: raise retention.ms; to go on without them, roll back with --skip",
+                "retention was faster than training: raise retention.ms; "
+                "go on without them, with the gap recorded: tidemark train --accept-gap",
             )
         if offset > end:
             raise LogMismatch(

@@ -119,8 +119,10 @@ def test_events_that_retention_took_are_told(kafka: Broker, kafka_log: Open) -> 
     reader.poll(10)
     place = TopicPartition(topic, 0, 40)
     kafka.admin.delete_records([place])[place].result(30)
-    with pytest.raises(LogLost, match=r"events 10 to 40 \(exclusive\) of partition 0 .* are gone"):
+    with pytest.raises(LogLost, match=r"events 10 to 40 \(exclusive\) of partition 0 .* are gone") as lost:
         kafka_log(topic).seek(reader.position)
+    assert "go on without them, with the gap recorded: tidemark train --accept-gap" in lost.value.hint
+    assert "--skip" not in lost.value.hint
     with pytest.raises(LogLost, match="events 0 to 40"):
         kafka_log(topic).seek(TopicPosition(reader.log.identity, {}))
     log = kafka_log(topic)

@@ -290,5 +290,4 @@ class Learner:
 
 def _outputs_of(given: Sequence[Answer]) -> Outputs:
     """Put a baseline's answers into columns."""
-    numbers = [number for _, number in given]
-    return Outputs([label for label, _ in given], numbers if any(number is not None for number in numbers) else ())
+    return Outputs([label for label, _ in given], [number for _, number in given])

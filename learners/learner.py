@@ -43,11 +43,13 @@ class Learner:
         metrics: Sequence[str],
         window: int,
         labels: LabelPolicy | None = None,
+        at_question: bool = False,
     ) -> Learner:
         """Return an untrained learner. Raises MetricError for a metric that does not fit the task or the model.
 
         `features` is the order in which the model sees them, `window` the events of windowed scores and between points.
-        With `labels`, labels come later than their events; without, each comes with its event.
+        With `labels`, labels come later than their events; without, each comes with its event. `at_question`:
+        unsupervised parts of a pipeline learn when an event is asked (river's compose.learn_during_predict).
         """
         assert window > 0
         asked = read_metrics(metrics, recipe.task)
@@ -71,6 +73,7 @@ class Learner:
                 tally=Tally(asked, window, binary=binary),
                 baselines={name: (baseline, Tally(asked, window, binary=binary)) for name, baseline in beside.items()},
                 pending=None if labels is None else Pending(labels),
+                at_question=at_question,
             )
         )
 
@@ -175,7 +178,7 @@ class Learner:
         turns: list[int] = []
         learn = self._parts.model.learn_one
         try:
-            with pending.policy.learning():
+            with self._parts.learning():
                 for is_asked, entry in ask_then_reveal(pending, self._predictor.ask, learn, events):
                     if is_asked:
                         asked.append(entry)
@@ -213,7 +216,7 @@ class Learner:
         if pending is None:
             return
         revealed = []
-        with pending.policy.learning():
+        with self._parts.learning():
             for entry in pending.reveal_all():
                 self._parts.model.learn_one(entry[0], entry[1])
                 revealed.append(entry)
@@ -227,9 +230,10 @@ class Learner:
         keep = raw.append
         feed = iter(xs)
         try:
-            for x, y in zip(feed, ys, strict=False):
-                keep(ask(x))
-                learn(x, y)
+            with self._parts.learning():
+                for x, y in zip(feed, ys, strict=False):
+                    keep(ask(x))
+                    learn(x, y)
         except Exception as error:  # the model may be the user's own, and raise anything
             raise LearnFailed(first + len(xs) - length_hint(feed) - 1, error) from error
         return raw

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+
+from river import compose
 
 from learners.baselines import Baseline
 from learners.golden import INPUTS_MAX
@@ -57,3 +60,8 @@ class Parts:
     not_finite: int = 0
     inputs: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=INPUTS_MAX))
     pending: Pending | None = None
+    at_question: bool = False
+
+    def learning(self) -> AbstractContextManager[Any]:
+        """Return the context in which events are asked and learned."""
+        return compose.learn_during_predict() if self.at_question else nullcontext()

@@ -10,12 +10,9 @@ Invariants: a label is seen by nobody before it is due; asked = revealed + pendi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any
-
-from river import compose
 
 Entry = list[Any]
 """[x, y, raw answer, answers of the baselines]; an unknown y is None. A list: the baselines answer after the batch."""
@@ -26,18 +23,12 @@ class LabelPolicy:
     """What is done with labels that come late or never.
 
     `timeout`: how long a label is waited for, None is for ever; then the event expires, or is learned with `default` if
-    that is not None. `pending_max`: more than so many, and the one asked first expires. `at_question`: unsupervised
-    parts of a pipeline learn when the question is asked (river's compose.learn_during_predict), not with the label.
+    that is not None. `pending_max`: more than so many, and the one asked first expires.
     """
 
     timeout: int | None = None
     default: Any = None
     pending_max: int = 1_000_000
-    at_question: bool = False
-
-    def learning(self) -> AbstractContextManager[Any]:
-        """Return the context in which events are asked and learned."""
-        return compose.learn_during_predict() if self.at_question else nullcontext()
 
 
 @dataclass(slots=True)

@@ -196,8 +196,6 @@ class Config(BaseSettings):
                 raise ValueError(f'schema.{name}: expected a table such as {{ type = "number" }}, found "{spec}"')
             if name in (self.model.target, self.source.id, self.labels.moment if self.labels else None):
                 raise ValueError(f"schema.{name}: the target, the id and the label's time are never features")
-        if self.validation.unsupervised == "question" and self.labels is None:
-            raise ValueError('validation.unsupervised: "question" differs from "label" only with [labels]')
         return self
 
     @property

@@ -128,6 +128,7 @@ def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
         metrics=config.metrics,
         window=config.validation.window,
         labels=_label_policy(config, schema),
+        at_question=config.validation.unsupervised == "question",
     )
 
 
@@ -144,7 +145,6 @@ def _label_policy(config: Config, schema: Schema) -> LabelPolicy | None:
         timeout=None if timeout is None else timeout // timedelta(microseconds=1),
         default=label,
         pending_max=config.labels.pending_max,
-        at_question=config.validation.unsupervised == "question",
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import structlog
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.cimpl import NewPartitions
 
@@ -201,6 +202,7 @@ def test_an_outage_is_ridden_out_and_told_once(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    structlog.reset_defaults()  # a test before may have opened a log as commands do: logs to standard error
     monkeypatch.setattr(kafka_topic, "ASK_S_MAX", 2.0)
     monkeypatch.setattr(kafka_topic, "WATCH_S", 0.5)
     topic = own_kafka.topic()

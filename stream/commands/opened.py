@@ -18,6 +18,7 @@ from store.errors import NoSuchModel
 from stream.config import Config, read_config
 
 WIDTH_OF_PIPES = 240
+GAP = 2
 
 
 @contextmanager
@@ -52,14 +53,24 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
-    """Print a table; numbers to the right."""
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
+    """Print a table; numbers to the right. Columns that do not fit are left out, from the right, and it says so."""
+    out = console()
+    texts = [[told(value) for value in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
+    fitting = len(columns)
+    while fitting > 1 and sum(widths[:fitting]) + GAP * (fitting - 1) > out.width:
+        fitting -= 1
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for index, column in enumerate(columns[:fitting]):
         numbers = all(isinstance(line[index], (int, float, type(None))) for line in lines)
         table.add_column(column, justify="right" if numbers else "left", no_wrap=True)
-    for line in lines:
-        table.add_row(*map(told, line))
-    console().print(table)
+    for text in texts:
+        table.add_row(*text[:fitting])
+    if title:
+        out.print(title, highlight=False)
+    out.print(table)
+    if fitting < len(columns):
+        out.print(f"({', '.join(columns[fitting:])}: in a wider terminal, or with --json)", highlight=False)
 
 
 def told(value: Any) -> str:

@@ -206,12 +206,15 @@ def scores(path: Path, selector: str, *, form: str) -> None:
     if form == "json":
         print_json([{"events": point.events, "version": number, "scores": point.scores} for number, point in points])
         return
-    spans = ("cumulative", "window")
-    columns = ["events", "version", *(f"{metric} {span}" for metric in metrics for span in spans)]
+    scored = [(metric, span) for span in ("cumulative", "window") for metric in metrics]
+    columns = ["events", "version", *(f"{metric} {span}" for metric, span in scored)]
     lines = [
-        (point.events, number, *(point.scores.get(metric, {}).get(span) for metric in metrics for span in spans))
+        (point.events, number, *(point.scores.get(metric, {}).get(span) for metric, span in scored))
         for number, point in points
     ]
+    if form == "table":  # a metric that has no cumulative value takes no place
+        kept = [index for index in range(len(columns)) if any(line[index] is not None for line in lines)]
+        columns, lines = [columns[index] for index in kept], [tuple(line[index] for index in kept) for line in lines]
     if form == "csv":
         out = csv.writer(sys.stdout, lineterminator="\n")
         out.writerow(column.replace(" ", "_") for column in columns)

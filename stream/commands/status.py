@@ -25,7 +25,8 @@ def status(path: Path, *, as_json: bool, check: bool) -> bool:
         print_json(value)
     elif not check:
         for key, item in value.items():
-            console().print(f"{key:<16} {item if key == 'pid' else told(item)}", highlight=False)
+            text = str(item) if key == "pid" else f"{item:,.1f}" if isinstance(item, float) else told(item)
+            console().print(f"{key:<16} {text}", highlight=False)
     well = value["state"] in ALIVE
     if check and not as_json:
         console().print(f"{'ok' if well else 'not well'}: {value['state']}", highlight=False)

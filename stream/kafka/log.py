@@ -24,6 +24,8 @@ LINGER_S = 0.005
 """How long a poll waits for more events once it has one: a full pipe fills a batch sooner, a trickle is not delayed."""
 
 COMMIT_S_MIN = 1.0
+COMMIT_ANSWER_S_MAX = 10.0
+LAST_COMMIT_S_MAX = 1.0
 CLOSE_S_MAX = 5.0
 
 EOF = KafkaError._PARTITION_EOF  # noqa: SLF001  (librdkafka's own codes begin so)
@@ -51,7 +53,11 @@ class KafkaLog:
         self._outage = Outage(bootstrap)
         self._topic = KafkaTopic(bootstrap, topic, settings, self._outage)
         self.identity = self._topic.identity()
-        wanted = {**consumer_settings(bootstrap, settings, group), "error_cb": self._outage.note}
+        wanted = {
+            **consumer_settings(bootstrap, settings, group),
+            "error_cb": self._outage.note,
+            "on_commit": self._on_commit,
+        }
         self._consumer: Consumer = client(Consumer, wanted)
         self._outage.quiet = False
         self._watch = Watch(self._topic, self._outage)
@@ -59,6 +65,7 @@ class KafkaLog:
         self._ends: dict[int, int] = {}
         self._failure: StreamError | None = None
         self._commit: TopicPosition | None = None
+        self._committing = False
         self._committed_s = 0.0
         self._closed = False
 
@@ -135,6 +142,9 @@ class KafkaLog:
         if self._closed:
             return
         self._closed = True
+        deadline = time.monotonic() + LAST_COMMIT_S_MAX
+        while self._commit is not None and self._committing and time.monotonic() < deadline:
+            self._consumer.poll(0.02)  # brings the answer to the commit under way
         self._committed_s = 0.0
         self._send_commit()
         closing = threading.Thread(target=self._consumer.close, name="kafka-close", daemon=True)
@@ -254,14 +264,22 @@ class KafkaLog:
     def _since(self, moment_ms: int) -> dict[int, int]:
         return self._topic.since(self._topic.partitions(), moment_ms)
 
+    def _on_commit(self, _error: Any, _places: Any) -> None:
+        self._committing = False
+
     def _send_commit(self) -> None:
-        if self._commit is None or time.monotonic() < self._committed_s + COMMIT_S_MIN:
+        """Send the last commit asked for, if it is time and none is under way: two at once may land in any order."""
+        now = time.monotonic()
+        if self._commit is None or now < self._committed_s + (
+            COMMIT_ANSWER_S_MAX if self._committing else COMMIT_S_MIN
+        ):
             return
-        position, self._commit, self._committed_s = self._commit, None, time.monotonic()
+        position, self._commit, self._committed_s, self._committing = self._commit, None, now, True
         places = [TopicPartition(self.topic, p, cursor.next_offset) for p, cursor in position.cursors.items()]
         try:
             self._consumer.commit(offsets=places, asynchronous=True)
         except (KafkaException, RuntimeError) as failure:  # advice may be lost
+            self._committing = False
             structlog.get_logger("tidemark.kafka").debug("offsets not committed", why=str(failure))
 
 

@@ -44,6 +44,15 @@ def answers(baseline: Baseline, ys: Sequence[Any]) -> list[Answer]:
     return [*zip(outputs.labels, numbers, strict=True), baseline.now()]
 
 
+def outputs_of(given: Sequence[Answer]) -> Outputs:
+    """Put answers into columns.
+
+    >>> outputs_of([("a", None), ("b", None)]).labels
+    ['a', 'b']
+    """
+    return Outputs([label for label, _ in given], [number for _, number in given])
+
+
 class NoChange:
     """The last label seen (river.dummy.NoChangeClassifier); for a regression the last number.
 

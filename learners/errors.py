@@ -56,12 +56,14 @@ class StateError(LearnerError):
 class LearnFailed(LearnerError):
     """The model raised while it predicted or learned. The learner is tainted: restore it, skip the event, go on.
 
-    `index` is the event's place in the batch (0 is the first), `cause` what the model raised.
+    `index` is the event's place in the batch (0 is the first), `cause` what the model raised. It is None when the model
+    raised on the label of an event of an older batch, which had been pending.
     """
 
-    def __init__(self, index: int, cause: Exception) -> None:
+    def __init__(self, index: int | None, cause: Exception) -> None:
+        where = "on a label that had been pending" if index is None else f"at event {index} of the batch"
         super().__init__(
-            f"the model raised {type(cause).__name__} at event {index} of the batch: {cause}",
+            f"the model raised {type(cause).__name__} {where}: {cause}",
             hint="a model that raised may have learned half the event: restore the last version and hold the event",
         )
         self.index = index

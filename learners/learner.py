@@ -12,13 +12,13 @@ from dataclasses import replace
 from operator import length_hint
 from typing import Any
 
-from learners.baselines import Answer, answers, baselines
+from learners.baselines import answers, baselines, outputs_of
 from learners.errors import LearnFailed, MetricError
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.metrics import read_metrics
 from learners.outputs import Digest, Outputs
 from learners.parts import Parts, Point, Sealed
-from learners.pending import Entry, LabelPolicy, Pending, ask_then_reveal
+from learners.pending import Entry, LabelFailed, LabelPolicy, Pending, ask_then_reveal
 from learners.predictor import Prediction, Predictor
 from learners.progressive import Scores, Tally
 from learners.recipe import Recipe
@@ -185,6 +185,8 @@ class Learner:
                         turns.append(len(revealed))
                     else:
                         revealed.append(entry)
+        except LabelFailed as failed:
+            raise LearnFailed(None, failed.cause) from failed.cause
         except Exception as error:  # the model may be the user's own, and raise anything
             raise LearnFailed(len(asked), error) from error
         self._parts.inputs.extend([dict(entry[0]) for entry in asked[-INPUTS_MAX:]])
@@ -204,7 +206,7 @@ class Learner:
         start = 0
         while start < len(revealed):
             part = revealed[start : start + self.window - self.learned % self.window]
-            beside = [_outputs_of([entry[3][i] for entry in part]) for i in range(len(self._parts.baselines))]
+            beside = [outputs_of([entry[3][i] for entry in part]) for i in range(len(self._parts.baselines))]
             self._score([entry[1] for entry in part], self._predictor.outputs([entry[2] for entry in part]), beside)
             if self.learned % self.window == 0:
                 self.point()
@@ -216,10 +218,13 @@ class Learner:
         if pending is None:
             return
         revealed = []
-        with self._parts.learning():
-            for entry in pending.reveal_all():
-                self._parts.model.learn_one(entry[0], entry[1])
-                revealed.append(entry)
+        try:
+            with self._parts.learning():
+                for entry in pending.reveal_all():
+                    self._parts.model.learn_one(entry[0], entry[1])
+                    revealed.append(entry)
+        except Exception as error:  # the model may be the user's own, and raise anything
+            raise LearnFailed(None, error) from error
         self._answer_beside([], [], revealed)
         self._score_revealed(revealed)
 
@@ -290,8 +295,3 @@ class Learner:
         if golden is not None:
             check_golden(golden, cls(load(state)["parts"]).predict_one)
         return cls(load(state)["parts"])
-
-
-def _outputs_of(given: Sequence[Answer]) -> Outputs:
-    """Put a baseline's answers into columns."""
-    return Outputs([label for label, _ in given], [number for _, number in given])

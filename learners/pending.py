@@ -90,6 +90,14 @@ class Pending:
             yield self.entries.pop(number)
 
 
+class LabelFailed(Exception):
+    """The model raised while it learned a label: not the event that was just asked is to blame."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 def ask_then_reveal(
     pending: Pending,
     ask: Callable[[Any], Any],
@@ -103,7 +111,10 @@ def ask_then_reveal(
     for x, y, moment, due in events:
         now = pending.turn(moment)
         for entry in pending.reveal(now):
-            learn(entry[0], entry[1])
+            try:
+                learn(entry[0], entry[1])
+            except Exception as error:  # the model may be the user's own, and raise anything
+                raise LabelFailed(error) from error
             yield False, entry
         entry = [x, y, ask(x), ()]
         pending.add(entry, now, due)

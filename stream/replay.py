@@ -83,8 +83,6 @@ def _recompute(store: ModelStore, log: Log, config: Config, version: Version, te
     if version.parent is None:
         return _fresh(config, version).seal()
     learner = learner_at(store, log, store.version(version.parent), tell)
-    if version.kind == "closing":
-        learner.close()
     return replay_version(store, log, version, learner, tell)
 
 
@@ -125,7 +123,9 @@ def refill(store: ModelStore, log: Log, version: Version, tell: Tell) -> None:
 
 
 def replay_version(store: ModelStore, log: Log, version: Version, learner: Learner, tell: Tell) -> Sealed:
-    """Let the learner of a version's parent learn the version's segment, and seal it."""
+    """Let the learner of a version's parent learn the version's segment (or reveal what is pending), and seal it."""
+    if version.kind == "closing":
+        learner.close()
     segment = store.segment(version.version)
     if log.topic not in version.position.topics:
         raise LogMismatch(f"expected the topic {', '.join(version.position.topics)}, found {log.topic}")

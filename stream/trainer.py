@@ -79,6 +79,8 @@ class Trainer:
         try:
             learner.test_then_train(verdicts.xs, verdicts.ys, verdicts.moments, verdicts.dues)
         except LearnFailed as failed:
+            if failed.index is None:
+                raise _failed_on_label(failed) from failed
             partition, offset = verdicts.place(failed.index)
             self.raises += 1
             if self.raises > RAISES_MAX:
@@ -111,7 +113,10 @@ class Trainer:
         if head.kind == "closing" or not learner.pending:
             return head
         segment = OpenSegment.after(self.log.topic, head)
-        learner.close()
+        try:
+            learner.close()
+        except LearnFailed as failed:
+            raise _failed_on_label(failed) from failed
         learner.point()
         segment.count(learner)
         new = new_version(learner, segment, self.run, self.config_hash, "closed", kind="closing")
@@ -183,6 +188,14 @@ def new_version(
 
 def _points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
     return tuple(ScorePoint(point.learned, point.scores) for point in points)
+
+
+def _failed_on_label(failed: LearnFailed) -> LearnerFailed:
+    """Say that the event to blame was asked before, and cannot be held any more."""
+    return LearnerFailed(
+        f"the model raised {failed.cause!r} on a label that had been pending; head is as it was last saved",
+        "roll back to a version from before that event, or mend the learner",
+    )
 
 
 def _failed(failed: LearnFailed, topic: str, partition: int, offset: int) -> LearnerFailed:

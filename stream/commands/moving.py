@@ -37,6 +37,11 @@ def rollback(path: Path, selector: str | None, *, mode: str, ref: str, undo: boo
 
 
 def _roll_back(config: Config, model: ModelStore, to: Version, *, mode: str, ref: str, reason: str) -> Ref:
+    if mode == "skip" and to.kind == "closing":
+        raise ConfigError(
+            f"expected a version that training can go on from, found the closing version {to.version}",
+            f"skip to its parent: tidemark rollback {to.parent} --skip",
+        )
     if to.blob is None:
         _bring_back_bytes(config, model, to)
     if ref == "head" and mode == "skip":

@@ -217,3 +217,37 @@ def test_bikes_with_a_delay_equal_river_on_real_data(tmp_path: Path, shared_data
     found = world.json("show", "head")
     assert found["events"]["learned"] == 20_000
     assert found["scores"]["MAE"]["cumulative"] == pytest.approx(metric.get(), abs=1e-9)
+
+
+def test_a_model_that_raises_on_a_pending_label_ends_with_words(tmp_path: Path) -> None:
+    (tmp_path / "brittle.py").write_text(
+        "from river import linear_model\n"
+        "class Brittle(linear_model.LogisticRegression):\n"
+        "    def learn_one(self, x, y):\n"
+        "        if x['a'] > 90: raise OverflowError('too much')\n"
+        "        super().learn_one(x, y)\n"
+        "def make(): return Brittle()\n"
+    )
+    made = events(400, 11)
+    made[300]["a"] = 100.0
+    world = World(tmp_path)
+    world.write_events("events.jsonl", made)
+    world.configure(log="file:events.jsonl", learner="brittle:make", more=f'moment = "at"\n{LABELS}\n{WINDOWED}')
+    done = world.run("train", "--until-end", "--close", code=1)
+    assert "a label that had been pending" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closing_version_without_bytes_is_proved_and_none_skips_to_it(tmp_path: Path) -> None:
+    made = events(1200, 12)
+    world = world_of(tmp_path, made[:600])
+    world.train("--close")
+    closing = world.json("show", "head")["version"]
+    world.write_events("events.jsonl", made)
+    world.train("--close")
+    assert closing in world.json("expire", "--keep-last", "1")["expired"]
+    assert all(each["equal"] for each in world.json("verify", "all"))
+    done = world.run("rollback", str(closing), "--skip", code=2)
+    assert "skip to its parent" in done.stderr
+    world.run("rollback", str(closing))
+    assert world.json("verify", str(closing))["equal"] is True

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -203,6 +204,8 @@ class _Consumer:
             config_hash=self.config.hash,
             tell=self.screen.training,
         )
+        gc.collect()
+        gc.freeze()  # what was imported stays: the collector need not look at it again and again while learning
         while True:
             try:
                 head = trainer.train()

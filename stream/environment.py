@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 
 from stream.errors import ConfigError
 
 
-def environment() -> dict[str, str]:
-    """Return what bit-equal results depend on."""
+@cache
+def environment() -> Mapping[str, str]:
+    """Return what bit-equal results depend on. Asked at every save, it is looked up once."""
     return {
         "python": platform.python_version(),
         "river": version("river"),

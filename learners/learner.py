@@ -13,13 +13,13 @@ from operator import length_hint
 from typing import Any
 
 from learners.baselines import answers, baselines, outputs_of
-from learners.errors import LearnFailed, MetricError
+from learners.errors import LearnFailed
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.metrics import read_metrics
 from learners.outputs import Digest, Outputs
 from learners.parts import Parts, Point, Sealed
 from learners.pending import Entry, LabelFailed, LabelPolicy, Pending, ask_then_reveal
-from learners.predictor import Prediction, Predictor
+from learners.predictor import Prediction, Predictor, needs_probabilities
 from learners.progressive import Scores, Tally
 from learners.recipe import Recipe
 from learners.state import dump, load
@@ -53,13 +53,7 @@ class Learner:
         """
         assert window > 0
         asked = read_metrics(metrics, recipe.task)
-        judged_on_probabilities = [metric.name for metric in asked if metric.takes_probabilities]
-        probabilities = bool(judged_on_probabilities)
-        if probabilities and not Predictor(recipe.build(), recipe.task, probabilities=True).has_probabilities(features):
-            raise MetricError(
-                f"{judged_on_probabilities[0]} needs probabilities, and this recipe's model gives none",
-                hint="take the metric out, or use a classifier with predict_proba_one",
-            )
+        probabilities = needs_probabilities(recipe, asked, features)
         binary = recipe.task == "binary"
         beside = baselines(recipe.task, probabilities=probabilities)
         return cls(
@@ -156,10 +150,16 @@ class Learner:
     def _learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> None:
         parts = self._parts
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
-        outputs = self._predictor.outputs(self._predict_then_learn(xs, ys, first))
+        outputs = self._outputs(self._predict_then_learn(xs, ys, first))
         self._predictor.digest(self._digest, outputs)
         beside = [baseline.predict_then_learn(ys) for baseline, _ in parts.baselines.values()]
         self._score(ys, outputs, beside)
+
+    def _outputs(self, raw: Sequence[Any]) -> Outputs:
+        try:
+            return self._predictor.outputs(raw)
+        except Exception as error:  # the model may be the user's own, and answer anything
+            raise LearnFailed(None, error) from error
 
     def _score(self, ys: Sequence[Any], outputs: Outputs, beside: Sequence[Outputs]) -> None:
         """Score what was learned; `beside` are the outputs of the baselines. Not beyond a multiple of `window`."""
@@ -190,7 +190,7 @@ class Learner:
         except Exception as error:  # the model may be the user's own, and raise anything
             raise LearnFailed(len(asked), error) from error
         self._parts.inputs.extend([dict(entry[0]) for entry in asked[-INPUTS_MAX:]])
-        self._predictor.digest(self._digest, self._predictor.outputs([entry[2] for entry in asked]))
+        self._predictor.digest(self._digest, self._outputs([entry[2] for entry in asked]))
         self._answer_beside(asked, turns, revealed)
         self._score_revealed(revealed)
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any
 
+HEAP_SLACK = 64
+"""So many more times than twice the events may be in the heap before those of expired events are taken out."""
+
 Entry = list[Any]
 """[x, y, raw answer, answers of the baselines]; an unknown y is None. A list: the baselines answer after the batch."""
 
@@ -68,6 +71,9 @@ class Pending:
         if len(self.entries) > self.policy.pending_max:
             del self.entries[next(iter(self.entries))]
             self.expired += 1
+            if len(self.due) > 2 * len(self.entries) + HEAP_SLACK:
+                self.due = [item for item in self.due if item[1] in self.entries]
+                heapify(self.due)
 
     def reveal(self, now: int) -> Iterator[Entry]:
         """Take out what is due at or before `now`, in order; what never got a label expires on the way."""

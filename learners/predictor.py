@@ -12,9 +12,10 @@ from typing import Any
 
 from river import base, compose
 
-from learners.errors import RAISED_BY_MODELS
+from learners.errors import RAISED_BY_MODELS, MetricError
+from learners.metrics import Metric
 from learners.outputs import Digest, Outputs, Probabilities, most_probable
-from learners.recipe import Task
+from learners.recipe import Recipe, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,17 @@ class Predictor:
             return Prediction(y_pred, self._model.predict_proba_one(x))
         except NotImplementedError:
             return Prediction(y_pred)
+
+
+def needs_probabilities(recipe: Recipe, metrics: Sequence[Metric], features: Sequence[str]) -> bool:
+    """Tell whether a metric takes probabilities. Raises MetricError if the recipe's model gives none."""
+    names = [metric.name for metric in metrics if metric.takes_probabilities]
+    if names and not Predictor(recipe.build(), recipe.task, probabilities=True).has_probabilities(features):
+        raise MetricError(
+            f"{names[0]} needs probabilities, and this recipe's model gives none",
+            hint="take the metric out, or use a classifier with predict_proba_one",
+        )
+    return bool(names)
 
 
 def _labels_are_derived(model: Any) -> bool:

@@ -21,6 +21,7 @@ class Kept(NamedTuple):
     kind: str
     created_at: datetime
     blob: str | None
+    parent: int | None = None
 
 
 def expire(connection: Connection, model: str, *, keep_last: int, dry_run: bool, now: datetime) -> list[int]:
@@ -39,6 +40,11 @@ def expendable(every: Sequence[Kept], *, pinned: set[int], keep_last: int) -> li
     assert keep_last >= 0, "the settings do not allow less"
     numbers = sorted(version.version for version in every)
     of_day = {version.created_at.date(): version.version for version in sorted(every)}
+    pinned = pinned | {  # training goes on from the parent of a closing version
+        version.parent
+        for version in every
+        if version.version in pinned and version.kind == "closing" and version.parent is not None
+    }
     kept = pinned | set(of_day.values()) | set(numbers[max(0, len(numbers) - keep_last) :])
     return [
         version.version
@@ -48,7 +54,7 @@ def expendable(every: Sequence[Kept], *, pinned: set[int], keep_last: int) -> li
 
 
 def _every(connection: Connection, model: str) -> list[Kept]:
-    query = select(versions.c.version, versions.c.kind, versions.c.created_at, versions.c.blob)
+    query = select(versions.c.version, versions.c.kind, versions.c.created_at, versions.c.blob, versions.c.parent)
     return [Kept(*found) for found in connection.execute(query.where(versions.c.model == model))]
 
 

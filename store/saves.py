@@ -55,9 +55,9 @@ def renew(
     """Put a new genesis version in the place of one that has learned nothing. Contract: `ModelStore.renew`."""
     epoch = owners.lock(connection, model, now=now)
     snapshots.lock_model(connection, model)
-    head = refs.head(connection, model)
-    if snapshots.numbered(connection, model, head.version).accounts.learned:
-        raise Refused(f"expected model {model!r} to have learned nothing, found it at version {head.version}")
+    for version in snapshots.every(connection, model):
+        if version.accounts.learned or version.accounts.pending:
+            raise Refused(f"expected model {model!r} to have learned nothing, found version {version.version} that has")
     if genesis.run is not None and owners.run_of(connection, model) != genesis.run:
         raise Fenced(expected=epoch - 1, found=epoch)
     connection.execute(update(models).where(models.c.name == model).values(config=config))

@@ -191,10 +191,14 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _fields_fit(self) -> Self:
+        arrival = self.labels.moment if self.labels else None
+        named = [name for name in (self.model.target, self.source.moment, arrival) if name]
+        if len(set(named)) < len(named):
+            raise ValueError("the target, source.moment and labels.moment must be three fields")
         for name, spec in self.fields.items():
             if isinstance(spec, str) and name != "unknown":
                 raise ValueError(f'schema.{name}: expected a table such as {{ type = "number" }}, found "{spec}"')
-            if name in (self.model.target, self.source.id, self.labels.moment if self.labels else None):
+            if name in (self.model.target, self.source.id, arrival):
                 raise ValueError(f"schema.{name}: the target, the id and the label's time are never features")
         return self
 

@@ -135,8 +135,10 @@ class _Consumer:
 
     def _mended(self, model: ModelStore, recipe: Recipe) -> bool:
         """Tell whether the configuration changed before anything was learned: then a new genesis version is made."""
-        accounts = model.head()[0].accounts
-        return not accounts.learned and not accounts.pending and model.config() != self.config.fixed(recipe.identity)
+        return model.config() != self.config.fixed(recipe.identity) and not any(
+            version.accounts.learned or version.accounts.pending or version.accounts.expired
+            for version in model.versions()
+        )
 
     def _check(self, model: ModelStore, recipe: Recipe, log: Log) -> None:
         """Refuse a configuration that is not the model's, and an environment that is not head's."""
@@ -211,6 +213,8 @@ class _Consumer:
                 head = trainer.train()
                 return trainer.close_labels() if self.options.close and not self.stop.requested else head
             except HeadMoved:
+                trainer.gate.forget()  # what the model raised on elsewhere may be learned from here
+                reopen(model)
                 self.screen.moved(*model.head())
             except LearnerTainted as tainted:
                 self.screen.tainted(tainted)

@@ -23,7 +23,7 @@ from stream.times import WHOLE_TIME, TimeReader, Times
 _REFUSED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
 """What msgspec takes in no field's name: events with such a field are read field by field."""
 
-UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,21 +163,23 @@ def json_object(event: bytes) -> dict[str, Any]:
 
 
 def csv_cells(text: str, columns: Sequence[str]) -> dict[str, str]:
-    """Read one physical line of CSV, without the blanks around unquoted cells; empty cells are left out.
+    """Read one physical line of CSV, without the blanks around cells; empty ones are left out.
 
     Raises `FieldFault`.
 
     >>> csv_cells('1,"a,b",', ("x", "c", "z"))
     {'x': '1', 'c': 'a,b'}
     """
-    cells = [cell.strip() for cell in text.split(",")] if " " in text else text.split(",")
+    cells = text.split(",")
     if '"' in text:
         try:
-            cells = next(csv.reader([text], strict=True), [])
+            cells = next(csv.reader([text], strict=True, skipinitialspace=True), [])
         except csv.Error as error:
             raise FieldFault("csv_quote", f"expected one whole line of CSV, found {error}") from None
     if len(cells) != len(columns):
         raise FieldFault("csv_columns", f"expected {len(columns)} cells, found {len(cells)}")
+    if " " in text:
+        cells = [cell.strip() for cell in cells]
     return {column: cell for column, cell in zip(columns, cells, strict=True) if cell}
 
 

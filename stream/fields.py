@@ -54,7 +54,7 @@ def read_feature(field: FeatureField, value: Any, bound: float, *, text: bool) -
     kind: Any = bool if field.type == "bool" else datetime
     try:
         return msgspec.convert(value, kind, strict=not text)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, ValueError):
         raise _wrong_type(field.name, "true or false" if kind is bool else "an ISO time", value) from None
 
 

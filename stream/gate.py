@@ -58,6 +58,10 @@ class Gate:
         """Hold this event from now on: the model raised on it."""
         self._distrusted.setdefault(partition, {})[offset] = Fault(RAISED, detail)
 
+    def forget(self) -> None:
+        """Trust again what the model raised on."""
+        self._distrusted.clear()
+
     def judge(self, batch: Batch) -> Verdicts:
         """Decode a batch; hold what is faulty."""
         verdicts = Verdicts([], [], [], [], [], [])

@@ -81,7 +81,15 @@ class _FirstEvents:
         if len(self.objects) >= EVENTS_TO_INFER or len(self.events) >= EVENTS_TO_SETTLE_MAX:
             return True
         declared = bool(self.config.fields.keys() - {"unknown"}) and self.config.model.task != "multiclass"
-        return declared and any(present(value.get(self.config.model.target)) for value in self.objects)
+        return declared and self._fits()
+
+    def _fits(self) -> bool:
+        """Tell whether an event fits the declared schema."""
+        if not any(present(value.get(self.config.model.target)) for value in self.objects):
+            return False
+        text = self.log.format.kind == "csv"
+        schema = infer(self.config, self.objects, text=text, columns=self.log.format.columns)
+        return bool(Decoder(schema, self.log.format, bound=self.config.gate.bound).decode(self.events, self.stamps).xs)
 
 
 def _read_first(

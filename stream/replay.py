@@ -48,6 +48,10 @@ def verify(store: ModelStore, log: Log, config: Config, version: Version, tell: 
     events = store.segment(version.version).events
     if found := differences(version.environment, environment()):
         return Verification(version.version, None, events, f"made in another environment: {'; '.join(found)}")
+    if version.kind == "genesis" and tuple(version.proof.scores) != config.metrics:
+        return Verification(
+            version.version, None, events, "made with another configuration, before anything was learned"
+        )
     try:
         if version.kind == "skip":
             return _verify_skip(store, version)
@@ -90,7 +94,7 @@ def _fresh(config: Config, genesis: Version) -> Learner:
     """Return the learner of a genesis version: nothing learned."""
     recipe = read_recipe(genesis.recipe, config.model.task, search_path=config.base)
     if recipe.identity != genesis.identity:
-        raise NotEqual("the recipe builds another model today than the version was made with")
+        raise LogMismatch("the recipe builds another model today than the version was made with")
     return untrained(config, recipe, Schema.from_json(genesis.schema))
 
 

@@ -205,7 +205,7 @@ def _text_type(value: str) -> str:
 def _is_time(value: str) -> bool:
     try:
         msgspec.convert(value, datetime)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, ValueError):
         return False
     return True
 

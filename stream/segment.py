@@ -68,8 +68,8 @@ class OpenSegment:
 
     def lose(self, earliest: Mapping[int, int]) -> None:
         """Pass over what the log no longer has: a gap in each partition that begins after where we are."""
-        for partition, cursor in sorted(self._cursors.items()):
-            first = earliest.get(partition, 0)
+        for partition, first in sorted(earliest.items()):
+            cursor = self._cursors.get(partition, UNREAD)
             if cursor.next_offset < first:
                 self._runs.append(Run(self.topic, partition, cursor.next_offset, first, 0, "gap"))
                 self._cursors[partition] = Cursor(first)

@@ -80,7 +80,7 @@ class Trainer:
             learner.test_then_train(verdicts.xs, verdicts.ys, verdicts.moments, verdicts.dues)
         except LearnFailed as failed:
             if failed.index is None:
-                raise _failed_on_label(failed) from failed
+                raise _failed_on_none(failed) from failed
             partition, offset = verdicts.place(failed.index)
             self.raises += 1
             if self.raises > RAISES_MAX:
@@ -109,6 +109,7 @@ class Trainer:
         Training never goes on from it: the next `train` first moves head to its parent.
         """
         head, ref = self.store.head()
+        self.owner.follows(ref)
         learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
         if head.kind == "closing" or not learner.pending:
             return head
@@ -116,7 +117,7 @@ class Trainer:
         try:
             learner.close()
         except LearnFailed as failed:
-            raise _failed_on_label(failed) from failed
+            raise _failed_on_none(failed) from failed
         learner.point()
         segment.count(learner)
         new = new_version(learner, segment, self.run, self.config_hash, "closed", kind="closing")
@@ -125,6 +126,7 @@ class Trainer:
     def accept_gap(self) -> None:
         """Save a version with head's model and a position after what the log has lost; the gap is in its segment."""
         head, ref = self.store.head()
+        self.owner.follows(ref)
         learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
         segment = OpenSegment.after(self.log.topic, head)
         segment.lose(self.log.earliest())
@@ -139,18 +141,22 @@ class Trainer:
         """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""
         now = time.monotonic()
         publish = self.schedule.publishes(segment, now)
-        new = new_version(learner, segment, self.run, self.config_hash, reason)
+        try:
+            new = new_version(learner, segment, self.run, self.config_hash, reason)
+        except LearnFailed as failed:
+            raise _failed_on_none(failed) from failed
         head, ref = self.store.save(new, ref=ref, who=who(), publish=publish)
         self.owner.follows(ref)
         self.schedule.saved(segment, time.monotonic(), published=publish)
         self.log.commit(head.position.topics[self.log.topic])
-        if segment.learned:
+        if segment.accepted:
             self.raises = 0
         return head, ref
 
     def _publish_late(self, segment: OpenSegment) -> None:
         """Let champion follow a head that was saved before it was due, when nothing new comes to be saved."""
         if segment.read == 0 and self.schedule.publishes(segment, time.monotonic()):
+            self.owner.check(self._vitals(segment, "idle"), time.monotonic(), at_once=True)
             self.store.move("champion", segment.parent.version, kind="publish", who=who(), why="due")
             self.schedule.published(time.monotonic())
 
@@ -190,11 +196,12 @@ def _points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
     return tuple(ScorePoint(point.learned, point.scores) for point in points)
 
 
-def _failed_on_label(failed: LearnFailed) -> LearnerFailed:
-    """Say that the event to blame was asked before, and cannot be held any more."""
+def _failed_on_none(failed: LearnFailed) -> LearnerFailed:
+    """Say that the model raised where no event at hand is to blame: on an older label, or on a prediction again."""
     return LearnerFailed(
-        f"the model raised {failed.cause!r} on a label that had been pending; head is as it was last saved",
-        "roll back to a version from before that event, or mend the learner",
+        f"the model raised {failed.cause!r} on a label that had been pending, or when it was to be saved; "
+        "head is as it was last saved",
+        "roll back to a version from before the event that ruined it, or mend the learner",
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from learners import Learner, LearnFailed, read_recipe
@@ -91,14 +92,17 @@ def verify_versions(path: Path, selector: str, *, as_json: bool) -> bool:
         check_unchanged(model.config(), config.fixed(recipe.identity))
         versions = model.versions() if selector == "all" else [model.version(selector)]
         found = [_verify_one(config, model, version) for version in versions]
-    told = [{"version": v.version, "equal": v.equal, "events": v.events, "why": v.why} for v in found]
+    values = [{"version": v.version, "equal": v.equal, "events": v.events, "why": v.why} for v in found]
     if as_json:
-        print_json(told if selector == "all" else told[0])
+        print_json(values if selector == "all" else values[0])
     else:
         for each in found:
             word = {True: "[green]equal[/]", False: "[red]not equal[/]", None: "[yellow]cannot tell[/]"}[each.equal]
             why = f": {each.why}" if each.why else ""
-            console().print(f"version {each.version}: {word}, {each.events:,} events replayed{why}", highlight=False)
+            told_why = escape(why)
+            console().print(
+                f"version {each.version}: {word}, {each.events:,} events replayed{told_why}", highlight=False
+            )
     return all(each.equal is not False for each in found)
 
 

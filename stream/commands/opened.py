@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from store import ModelStore, Store
 from store.errors import NoSuchModel
@@ -19,6 +20,7 @@ from stream.config import Config, read_config
 
 WIDTH_OF_PIPES = 240
 GAP = 2
+CELL_CHARS_MAX = 60
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def print_json(value: Any) -> None:
 def print_table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
     """Print a table; numbers to the right. Columns that do not fit are left out, from the right, and it says so."""
     out = console()
-    texts = [[told(value) for value in line] for line in lines]
+    texts = [[_short(told(value)) for value in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
     fitting = len(columns)
     while fitting > 1 and sum(widths[:fitting]) + GAP * (fitting - 1) > out.width:
@@ -65,12 +67,17 @@ def print_table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any
         numbers = all(isinstance(line[index], (int, float, type(None))) for line in lines)
         table.add_column(column, justify="right" if numbers else "left", no_wrap=True)
     for text in texts:
-        table.add_row(*text[:fitting])
+        table.add_row(*map(Text, text[:fitting]))
     if title:
         out.print(title, highlight=False)
     out.print(table)
     if fitting < len(columns):
         out.print(f"({', '.join(columns[fitting:])}: in a wider terminal, or with --json)", highlight=False)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= CELL_CHARS_MAX else f"{line[: CELL_CHARS_MAX - 1]}…"
 
 
 def told(value: Any) -> str:

@@ -44,13 +44,12 @@ def log(path: Path, *, as_json: bool) -> None:
             version.accounts.learned,
             version.accounts.held,
             f"{version.created_at:%m-%d %H:%M:%S}",
+            *(version.proof.scores.get(metric, {}).get("cumulative") for metric in config.metrics),
             version.reason if version.blob else f"{version.reason} (no bytes)",
-            *(score["cumulative"] for score in version.proof.scores.values()),
         )
         for version in reversed(versions)
     ]
-    metrics = list(versions[-1].proof.scores)
-    columns = ["version", "parent", "refs", "learned", "held", "created (UTC)", "reason", *metrics]
+    columns = ["version", "parent", "refs", "learned", "held", "created (UTC)", *config.metrics, "reason"]
     print_table(f"{config.model.name}: versions (* is in head's lineage)", columns, lines)
 
 
@@ -150,18 +149,9 @@ def diff(path: Path, one: str, other: str, *, as_json: bool) -> None:
     with opened_model(path) as (_, model):
         first, second = model.version(one), model.version(other)
         ancestors = {version.version for version in model.lineage(first.version)}
-        parted = max(version.version for version in model.lineage(second.version) if version.version in ancestors)
-    scores = {
-        metric: {
-            span: {
-                "from": was,
-                "to": (now := second.proof.scores.get(metric, {}).get(span)),
-                "change": _change(was, now),
-            }
-            for span, was in first.proof.scores[metric].items()
-        }
-        for metric in first.proof.scores
-    }
+        shared = [version.version for version in model.lineage(second.version) if version.version in ancestors]
+        parted = max(shared, default=None)
+    scores = _score_changes(first, second)
     changed = {
         key: {"from": getattr(first, key), "to": getattr(second, key)}
         for key in ("recipe", "config_hash", "environment", "schema")
@@ -192,6 +182,20 @@ def diff(path: Path, one: str, other: str, *, as_json: bool) -> None:
     print_table(title, ["", "", f"v{first.version}", f"v{second.version}", "change"], lines)
     for key in changed:
         console().print(f"  {key} differs")
+
+
+def _score_changes(first: Version, second: Version) -> dict[str, dict[str, dict[str, float | None]]]:
+    return {
+        metric: {
+            span: {
+                "from": was,
+                "to": (now := second.proof.scores.get(metric, {}).get(span)),
+                "change": _change(was, now),
+            }
+            for span, was in first.proof.scores[metric].items()
+        }
+        for metric in first.proof.scores
+    }
 
 
 def _change(was: float | None, now: float | None) -> float | None:

@@ -76,3 +76,11 @@ def test_never_more_than_so_many_are_pending(events: list[Any], most: int) -> No
     closed = list(pending.reveal_all())
     assert len(events) == len(learned) + len(closed) + len(pending) + pending.expired
     assert all(entry[1] is None for entry in pending.entries.values())
+
+
+def test_what_expired_leaves_the_heap() -> None:
+    pending = Pending(LabelPolicy(pending_max=10))
+    for i in range(10_000):
+        pending.add([{}, True, None, ()], i, i + 10**9)
+    assert len(pending) == 10
+    assert len(pending.due) < 200

@@ -372,6 +372,24 @@ def test_as_a_person_runs_it_with_any_hash_seed(tmp_path: Path) -> None:
     assert json.loads(run("show", "head", "--json"))["environment"]["hash_seed"] == "0"
 
 
+def test_a_model_with_versions_rewound_to_genesis_is_not_made_anew(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", stream(500))
+    world.configure(log="file:events.jsonl")
+    world.train()
+    world.run("rollback", "1", "--rewind", "--reason", "[/x] oops [bold]")
+    world.configure(log="file:events.jsonl", more='[validation]\nmetrics = ["Recall"]')
+    world.run("train", "--until-end", code=2)
+    assert "[/x] oops [bold]" in world.run("log", "--moves").stdout
+
+
+def test_one_bad_event_first_with_a_declared_schema(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", [b'{"a": "x", "b": 1, "y": true}'] * 300 + stream(500))
+    world.configure(log="file:events.jsonl", more='[schema]\na = { type = "number" }\nb = { type = "number" }')
+    assert world.train()["held"] == 300
+
+
 CHANGES = {
     "learner": ("learner", "linear_model.LogisticRegression(optimizer=optim.SGD(0.5))"),
     "window": ("more", "[validation]\nwindow = 7"),

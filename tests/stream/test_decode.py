@@ -163,6 +163,9 @@ CSV = Format("csv", ("a", "b", "kind", "on", "at", "free text", "class"))
         ("1,,x,True,,t,UP", "field_missing"),
         ("1,2,x,perhaps,,t,UP", "field_type"),
         ("1,2,x,True,,t,", "target_missing"),
+        ("1,2,x,True,253402300800,t,UP", "field_type"),
+        (",,,,,,", "target_missing"),
+        ('1, 2 , x, True, , "a, b", UP ', None),
     ],
 )
 def test_csv_lines(line: str, reason: str | None) -> None:

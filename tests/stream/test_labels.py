@@ -13,7 +13,7 @@ from river import dummy, evaluate, linear_model, metrics, optim, preprocessing
 from stream.consumer import Options
 from stream.times import microseconds
 from tests.simulation import life
-from tests.world import World, read_csv
+from tests.world import World, end, read_csv, until
 
 LABELS = '[labels]\nmoment = "known_at"'
 WINDOWED = '[validation]\nmetrics = ["Accuracy", "LogLoss"]\nwindow = 100\n[snapshots]\nevery_events = 300'
@@ -141,6 +141,7 @@ BAD_TIMES = {
     "label time not a time": ({"at": 2000, "known_at": "later"}, "time_type"),
     "label time true": ({"at": 2000, "known_at": True}, "time_type"),
     "label time far out": ({"at": 2000, "known_at": 1e300}, "time_type"),
+    "label time of 400 digits": ({"at": 2000, "known_at": 10**400}, "time_type"),
 }
 
 
@@ -234,7 +235,7 @@ def test_a_model_that_raises_on_a_pending_label_ends_with_words(tmp_path: Path) 
     world.write_events("events.jsonl", made)
     world.configure(log="file:events.jsonl", learner="brittle:make", more=f'moment = "at"\n{LABELS}\n{WINDOWED}')
     done = world.run("train", "--until-end", "--close", code=1)
-    assert "a label that had been pending" in done.stderr
+    assert "on a label that had been pending" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -251,3 +252,52 @@ def test_a_closing_version_without_bytes_is_proved_and_none_skips_to_it(tmp_path
     assert "skip to its parent" in done.stderr
     world.run("rollback", str(closing))
     assert world.json("verify", str(closing))["equal"] is True
+
+
+def test_a_running_trainer_that_is_rewound_to_a_closing_version_goes_on_from_its_parent(tmp_path: Path) -> None:
+    made = events(900, 13)
+    world = world_of(tmp_path, made[:600])
+    world.train("--close")
+    closing = world.json("show", "head")
+    world.write_events("events.jsonl", made)
+    trainer = world.start("train")
+    model = world.open()
+    until(lambda: (b := model.heartbeat()) is not None and b.state == "idle" and b.read == 900, process=trainer)
+    moves = len(model.moves("head"))
+    world.run("rollback", str(closing["version"]), "--rewind")
+    until(lambda: len(model.moves("head")) >= moves + 2, process=trainer)
+    until(lambda: (b := model.heartbeat()) is not None and b.state == "idle" and b.read == 900, process=trainer)
+    end(trainer)
+    lineage = [version.kind for version in model.lineage(model.head()[0].version)]
+    assert "closing" not in lineage
+    assert all(each["equal"] for each in world.json("verify", "all"))
+
+
+def test_training_goes_on_after_close_and_expire(tmp_path: Path) -> None:
+    made = events(1200, 14)
+    world = world_of(tmp_path, made[:900])
+    world.train("--close")
+    world.json("expire", "--keep-last", "1")
+    world.write_events("events.jsonl", made)
+    assert world.train()["read"] == 1200
+
+
+def test_rare_bad_events_with_labels_far_ahead_do_not_end_the_run(tmp_path: Path) -> None:
+    (tmp_path / "brittle.py").write_text(
+        "from river import linear_model\n"
+        "class Brittle(linear_model.LogisticRegression):\n"
+        "    def predict_proba_one(self, x):\n"
+        "        if x['a'] > 90: raise OverflowError('too much')\n"
+        "        return super().predict_proba_one(x)\n"
+        "def make(): return Brittle()\n"
+    )
+    made = [{**e, "known_at": e["at"] + 10**6} for e in events(1500, 15)]
+    for place in range(50, 1500, 100):
+        made[place]["a"] = 100.0
+    world = World(tmp_path)
+    world.write_events("events.jsonl", made)
+    world.configure(log="file:events.jsonl", learner="brittle:make", more=f'moment = "at"\n{LABELS}\n{WINDOWED}')
+    world.train()
+    found = world.json("show", "head")["events"]
+    assert found == {"read": 1500, "learned": 0, "held": 15, "pending": 1485, "expired": 0}
+    assert all(each["equal"] for each in world.json("verify", "all"))

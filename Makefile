@@ -36,7 +36,7 @@ bench: setup ## measure, as ratios in one run
 	$(BIN)/python -m tests.benchmarks
 
 lock: ## pin all dependencies again, by version and hash
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --all-extras pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --all-extras pyproject.toml -o requirements-dev.lock
 
 .PHONY: help setup demo test lint kafka bench lock

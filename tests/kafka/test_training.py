@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 
@@ -10,18 +9,10 @@ import pytest
 
 from tests.kafka.broker import Broker
 from tests.stream.test_published import ELEC2_VALIDATION, POSITIVE_UP, assert_elec2
+from tests.stream.test_verify import lines
 from tests.world import World, end, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
-
-
-def lines(count: int, seed: int) -> list[bytes]:
-    source = random.Random(seed)
-    made = []
-    for _ in range(count):
-        a, b = source.gauss(0, 1), source.gauss(0, 1)
-        made.append(json.dumps({"a": a, "b": b, "y": a + source.gauss(0, 0.3) > b}).encode())
-    return made
 
 
 def test_elec2_from_kafka_into_postgresql(tmp_path: Path, shared_data: Path, kafka: Broker, postgres_url: str) -> None:

@@ -419,7 +419,7 @@ def test_a_recipe_spelt_otherwise_is_the_same(tmp_path: Path) -> None:
     world.train()
     other = "compose.Pipeline(preprocessing.StandardScaler(),\n linear_model.LogisticRegression(optim.SGD(lr=5e-3)))"
     world.configure(log="file:events.jsonl", learner=other, more="[snapshots]\nevery_events = 20")
-    world.train()
+    assert world.train()["learned"] == 50
 
 
 def damage(world: World, statement: str) -> None:

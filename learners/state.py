@@ -5,7 +5,8 @@ replaced by one name; after a restore all such distributions share one generator
 
 Sets iterate after a restore as they did before: else a model that was saved would go on other than one that was not.
 
-The bytes are a pickle: whoever can write them can run code. Read them only from a store that authenticates them.
+The bytes are a pickle: whoever can write them can run code. The store checks a checksum, no signature yet: read them
+only from a store that nobody else can write to.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def load(state: bytes) -> dict[str, Any]:
     """Return the parts that were dumped. Raises StateError if the bytes are none, or of another format."""
     hint = "restore with the versions of Python, river and numpy that saved it, or rebuild the version from the log"
     try:
-        parts = pickle.loads(state)  # noqa: S301 - the store authenticates its bytes
+        parts = pickle.loads(state)  # noqa: S301 - a checksum, no signature yet: see above
     except (pickle.PickleError, EOFError, *RAISED_BY_MODELS) as error:
         raise StateError(f"the bytes do not restore a learner: {type(error).__name__}: {error}", hint) from error
     if not isinstance(parts, dict) or FORMAT_KEY not in parts:

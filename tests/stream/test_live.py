@@ -1,4 +1,7 @@
-"""A running trainer: follows a moved head within a second, stops well, is taken over, tells how it is."""
+"""A running trainer: follows a moved head, stops well, is taken over, tells how it is.
+
+How soon it follows is measured, not asserted to the promised second: the bounds here only catch a trainer that is deaf.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,7 @@ def opened(world: World) -> ModelStore | None:
     return model if model.exists() else None
 
 
-def test_a_trainer_follows_a_rollback_within_a_second_and_ends_as_if_there_was_none(world: World) -> None:
+def test_a_trainer_follows_a_rollback_and_ends_as_if_there_was_none(world: World) -> None:
     world.train()
     before = world.json("show", "head")
     trainer, model = started(world)
@@ -72,7 +75,7 @@ def test_a_trainer_follows_a_rollback_within_a_second_and_ends_as_if_there_was_n
         ref = model.move("head", 3, kind="rewind", who="test", why="test")
         began = time.monotonic()
         until(lambda: (found := model.watch()).moves > ref.moves and found.version > before["version"], seconds=5)
-        assert time.monotonic() - began < 4  # it followed (0.25 s), learned 500 events again, and saved
+        assert time.monotonic() - began < 4  # far above what is measured: it followed, learned again, and saved
         until(lambda: idle_at(model, 2000), process=trainer)
     finally:
         done = end(trainer)
@@ -84,7 +87,7 @@ def test_a_trainer_follows_a_rollback_within_a_second_and_ends_as_if_there_was_n
         assert after[key] == before[key]
 
 
-def test_a_slow_model_follows_a_rollback_within_a_second(tmp_path: Path) -> None:
+def test_a_slow_model_follows_a_rollback_soon(tmp_path: Path) -> None:
     world = World(tmp_path)
     (tmp_path / "slow_model.py").write_text(SLOW_MODEL.format(seconds=0.05))
     world.write_events("topic/0.jsonl", lines(2000))
@@ -98,7 +101,7 @@ def test_a_slow_model_follows_a_rollback_within_a_second(tmp_path: Path) -> None
         until(lambda: (beat := model.heartbeat()) is not None and beat.version == 1, seconds=5)
         took = time.monotonic() - began
         assert moved.version == 1
-        assert took < 3, took  # half a second when nothing else runs: it looks each 0.25 s, and tells after a batch
+        assert took < 3, took  # far above what is measured: only a deaf trainer fails
     finally:
         end(trainer)
     assert trainer.returncode == 0

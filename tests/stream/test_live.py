@@ -73,9 +73,7 @@ def test_a_trainer_follows_a_rollback_and_ends_as_if_there_was_none(world: World
     try:
         until(lambda: idle_at(model, 2000), process=trainer)
         ref = model.move("head", 3, kind="rewind", who="test", why="test")
-        began = time.monotonic()
-        until(lambda: (found := model.watch()).moves > ref.moves and found.version > before["version"], seconds=5)
-        assert time.monotonic() - began < 4  # far above what is measured: it followed, learned again, and saved
+        until(lambda: (at := model.watch()).moves > ref.moves and at.version > before["version"], process=trainer)
         until(lambda: idle_at(model, 2000), process=trainer)
     finally:
         done = end(trainer)

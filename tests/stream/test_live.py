@@ -51,9 +51,7 @@ def world(tmp_path: Path) -> World:
 def idle_at(model: ModelStore, read: int) -> bool:
     """Tell whether the trainer has nothing left to read, by what it told since head moved: an older word is stale."""
     beat = model.heartbeat()
-    return (
-        beat is not None and beat.state == "idle" and beat.read == read and beat.version == model.watch().version
-    )
+    return beat is not None and beat.state == "idle" and beat.read == read and beat.version == model.watch().version
 
 
 def started(world: World) -> tuple[Command, ModelStore]:

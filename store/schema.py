@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from store.columns import Json, Moment, Words
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 SCHEMA_REVISION = REVISIONS[-1]
 REVISION_TABLE = "tidemark_schema"
 
@@ -71,6 +71,7 @@ versions = Table(
     Column("golden", Text, nullable=False),
     Column("scores", Json, nullable=False),
     Column("baselines", Json, nullable=False),
+    Column("details", Json),
     Column("recipe", Words, nullable=False),
     Column("identity", Words, nullable=False),
     Column("schema", Json, nullable=False),
@@ -98,6 +99,7 @@ segment_runs = Table(
     Column("stop", BigInteger, nullable=False),
     Column("events", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
+    Column("merged", BigInteger),
     _of_version(),
 )
 
@@ -135,6 +137,8 @@ score_points = Table(
     Column("version", BigInteger, primary_key=True, autoincrement=False),
     Column("events", BigInteger, primary_key=True, autoincrement=False),
     Column("scores", Json, nullable=False),
+    Column("baselines", Json),
+    Column("clock_us", BigInteger),
     _of_version(),
 )
 

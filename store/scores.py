@@ -16,7 +16,17 @@ def add(connection: Connection, model: str, version: int, points: Sequence[Score
     """Add points to a version; a point that is there already stays as it is."""
     if not points:
         return
-    values = [{"model": model, "version": version, "events": point.events, "scores": point.scores} for point in points]
+    values = [
+        {
+            "model": model,
+            "version": version,
+            "events": point.events,
+            "scores": point.scores,
+            "baselines": point.baselines,
+            "clock_us": point.clock_us,
+        }
+        for point in points
+    ]
     connection.execute(insert(connection, score_points).on_conflict_do_nothing(), values)
 
 
@@ -29,4 +39,7 @@ def along(connection: Connection, model: str, version: int) -> list[tuple[int, S
         .where(score_points.c.model == model, score_points.c.version.in_(select(line.c.version)))
         .order_by(score_points.c.events, score_points.c.version)
     )
-    return [(entry.version, ScorePoint(entry.events, entry.scores)) for entry in connection.execute(query)]
+    return [
+        (entry.version, ScorePoint(entry.events, entry.scores, entry.baselines or {}, entry.clock_us))
+        for entry in connection.execute(query)
+    ]

@@ -68,6 +68,7 @@ def insert_version(connection: Connection, version: Version, segment: Segment) -
             "stop": run.stop,
             "events": run.events,
             "kind": run.kind,
+            "merged": run.merged,
         }
         for ordinal, run in enumerate(segment.runs)
     ]
@@ -182,7 +183,7 @@ def segment(connection: Connection, model: str, number: int) -> Segment:
     holds = select(segment_holds).where(segment_holds.c.model == model, segment_holds.c.version == number)
     return Segment(
         runs=tuple(
-            Run(entry.topic, entry.partition, entry.start, entry.stop, entry.events, entry.kind)
+            Run(entry.topic, entry.partition, entry.start, entry.stop, entry.events, entry.kind, entry.merged)
             for entry in connection.execute(runs.order_by(segment_runs.c.ordinal))
         ),
         holds=tuple(
@@ -201,7 +202,7 @@ def read(entry: RowMapping) -> Version:
         parent=entry["parent"],
         position=Position.from_json(entry["position"]),
         accounts=Accounts(entry["read"], entry["learned"], entry["held"], entry["pending"], entry["expired"]),
-        proof=Proof(entry["digest"], entry["golden"], entry["scores"], entry["baselines"]),
+        proof=Proof(entry["digest"], entry["golden"], entry["scores"], entry["baselines"], entry["details"] or {}),
         recipe=entry["recipe"],
         identity=entry["identity"],
         schema=entry["schema"],
@@ -233,6 +234,7 @@ def _values(version: Version) -> dict[str, Any]:
         "golden": proof.golden,
         "scores": proof.scores,
         "baselines": proof.baselines,
+        "details": proof.details,
         "recipe": version.recipe,
         "identity": version.identity,
         "schema": version.schema,

@@ -90,7 +90,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stretch [start, stop) of one partition, read in one go; `events` counts its records (offsets have gaps)."""
+    """A stretch [start, stop) of one partition, read in one go; `events` counts its records (offsets have gaps).
+
+    Runs of a segment that have the same number `merged` were read together, and their records merged by event time.
+    """
 
     topic: str
     partition: int
@@ -98,6 +101,7 @@ class Run:
     stop: int
     events: int
     kind: RunKind = "read"
+    merged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +167,30 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class ScorePoint:
-    """The scores after `events` learned events (cumulative): one point of the score series."""
+    """The scores after `events` learned events (cumulative): one point of the score series.
+
+    `clock_us` is the event time then, in microseconds since 1970, where labels come later: None elsewhere.
+    """
 
     events: int
     scores: Scores
+    baselines: Mapping[str, Scores] = field(default_factory=dict)
+    clock_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What verify compares: a digest of all predictions of the segment, golden predictions, scores.
 
-    `digest` is hexadecimal. `golden` is JSON text: inputs and their predictions, floats in hexadecimal.
+    `digest` is hexadecimal. `golden` is JSON text: inputs and their predictions, floats in hexadecimal. `details` are
+    plain values: what else is known of the predictions so far, for `show` and `report`.
     """
 
     digest: str
     golden: str
     scores: Scores
     baselines: Mapping[str, Scores]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

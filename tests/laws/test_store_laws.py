@@ -50,11 +50,12 @@ def test_what_was_saved_is_read_back(model: ModelStore, store: Store, clock: Clo
         base,
         position=Position({"t": TopicPosition("cluster/topic", {0: Cursor(9, 8, "ff"), 1: Cursor(4, None, None)})}),
         segment=Segment(
-            (Run("t", 0, 0, 9, 8), Run("t", 1, 0, 4, 4, "late"), Run("t", 1, 9, 11, 0, "gap")), (held.hold(),)
+            (Run("t", 0, 0, 9, 8, "read", 3), Run("t", 1, 0, 4, 4, "late"), Run("t", 1, 9, 11, 0, "gap")),
+            (held.hold(),),
         ),
         accounts=Accounts(12, 7, 1, 3, 1),
         held=(held,),
-        points=(ScorePoint(5, {"Accuracy": {"cumulative": 0.1}}),),
+        points=(ScorePoint(5, {"Accuracy": {"cumulative": 0.1}}, {"Mean": {"MAE": {"window": None}}}, -7),),
         run=run_of(model).run,
     )
     clock.now = NOON + timedelta(seconds=1, microseconds=5)

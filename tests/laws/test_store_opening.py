@@ -22,7 +22,15 @@ from store import (
 )
 from store.engine import transaction
 from store.schema import REVISION_TABLE, SCHEMA_REVISION, metadata
-from tests.store.values import counts
+from store.types import ScorePoint
+from tests.store.values import counts, genesis, save
+
+ADDED_IN_0002 = (
+    ("versions", "details"),
+    ("score_points", "baselines"),
+    ("score_points", "clock_us"),
+    ("segment_runs", "merged"),
+)
 
 # -- opening
 
@@ -78,6 +86,23 @@ def test_an_older_schema_asks_for_an_upgrade(store: Store, store_url: str, monke
             Store.open(store_url, create=create)
         assert "db upgrade" in caught.value.hint
         assert caught.value.exit_code == 2
+
+
+def test_an_upgrade_from_the_first_schema_keeps_what_was_saved(store_url: str) -> None:
+    with Store.open(store_url, create=True) as store:
+        model = store.model("m")
+        model.create(genesis(), config={}, who="ann")
+        saved = save(model, points=(ScorePoint(5, {"Accuracy": {"cumulative": 0.5}}),))
+        segment = model.segment(saved.version)
+        with transaction(store._engine, write=True) as connection:
+            for table, column in ADDED_IN_0002:
+                connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+            connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '0001'"))
+    assert Store.upgrade(store_url) == ("0001", SCHEMA_REVISION)
+    with Store.open(store_url) as store:
+        model = store.model("m")
+        assert (model.head()[0], model.segment(saved.version)) == (saved, segment)
+        assert model.points(saved.version) == [(saved.version, ScorePoint(5, {"Accuracy": {"cumulative": 0.5}}))]
 
 
 def test_upgrade_makes_the_tables_of_an_empty_database(store_url: str) -> None:

@@ -11,12 +11,13 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from store import held, owners, refs, retention, runs, saves, scores, skips, snapshots
 from store.blobs import Blob, pack
 from store.engine import transaction
 from store.errors import StoreUnreachable
+from store.history import History
 from store.owners import Claimant
 from store.types import (
     Heartbeat,
@@ -33,13 +34,8 @@ from store.types import (
 )
 
 
-class ModelStore:
-    """One model of a store: its versions, references, owner, runs, held events."""
-
-    def __init__(self, engine: Engine, name: str, *, clock: Callable[[], datetime]) -> None:
-        self.name = name
-        self._engine = engine
-        self._clock = clock
+class ModelStore(History):
+    """One model of a store: its versions, references, owner, runs, held events; and its past."""
 
     # -- versions
 
@@ -278,9 +274,6 @@ class ModelStore:
         """Return all runs, oldest first, failures too."""
         with self._reading() as connection:
             return runs.every(connection, self.name)
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return transaction(self._engine, write=False)
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return transaction(self._engine, write=True)

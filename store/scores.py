@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from store import snapshots
 from store.dialects import insert
@@ -34,12 +35,20 @@ def along(connection: Connection, model: str, version: int) -> list[tuple[int, S
     """Return (version, point) for the lineage of a version, by events."""
     snapshots.numbered(connection, model, version)
     line = snapshots.ancestry(model, version).subquery()
-    query = (
-        select(score_points)
-        .where(score_points.c.model == model, score_points.c.version.in_(select(line.c.version)))
-        .order_by(score_points.c.events, score_points.c.version)
-    )
+    of_line = select(score_points).where(score_points.c.version.in_(select(line.c.version)))
+    return _read(connection, model, of_line.order_by(score_points.c.events, score_points.c.version))
+
+
+def beside(connection: Connection, model: str, version: int) -> list[tuple[int, ScorePoint]]:
+    """Return (version, point) of all versions that are not in the lineage of a version, by version and events."""
+    snapshots.numbered(connection, model, version)
+    line = snapshots.ancestry(model, version).subquery()
+    others = select(score_points).where(score_points.c.version.not_in(select(line.c.version)))
+    return _read(connection, model, others.order_by(score_points.c.version, score_points.c.events))
+
+
+def _read(connection: Connection, model: str, query: Select[Any]) -> list[tuple[int, ScorePoint]]:
     return [
         (entry.version, ScorePoint(entry.events, entry.scores, entry.baselines or {}, entry.clock_us))
-        for entry in connection.execute(query)
+        for entry in connection.execute(query.where(score_points.c.model == model))
     ]

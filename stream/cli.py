@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from stream.options import TOML, ConfigFile, Json, Reason, Selector, end
+from stream.views import views
+
 app = typer.Typer(
     name="tidemark",
     help="Trains models that never stop learning, and lets you undo what they learned.",
@@ -18,13 +21,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 db = typer.Typer(help="Care for the store's schema.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(views)  # without a name: its commands are ours
 app.add_typer(db, name="db")
-
-ConfigFile = Annotated[Path, typer.Option("-c", "--config", metavar="FILE", help="The configuration.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Selector = Annotated[str, typer.Argument(metavar="V", help="A version's number, or a reference (head, champion).")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the log of moves.")]
-TOML = Path("tidemark.toml")
 
 
 @app.command()
@@ -62,70 +60,6 @@ def train(
         close=close,
     )
     learning.train(config, options, as_json=json)
-
-
-@app.command()
-def log(
-    *,
-    config: ConfigFile = TOML,
-    moves: Annotated[bool, typer.Option("--moves", help="List the moves of references instead.")] = False,
-    json: Json = False,
-) -> None:
-    """List the versions as a graph, newest first."""
-    from stream.commands import showing  # noqa: PLC0415
-
-    (showing.moves if moves else showing.log)(config, as_json=json)
-
-
-@app.command()
-def show(version: Selector, *, config: ConfigFile = TOML, json: Json = False) -> None:
-    """Show one version: accounts, position, scores, baselines, environment."""
-    from stream.commands import showing  # noqa: PLC0415
-
-    showing.show(config, version, as_json=json)
-
-
-@app.command()
-def diff(version: Selector, other: Selector, *, config: ConfigFile = TOML, json: Json = False) -> None:
-    """Compare two versions."""
-    from stream.commands import showing  # noqa: PLC0415
-
-    showing.diff(config, version, other, as_json=json)
-
-
-@app.command()
-def scores(
-    version: Annotated[str, typer.Argument(metavar="[V]", help="Along the lineage of this version.")] = "head",
-    *,
-    config: ConfigFile = TOML,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    json: Json = False,
-) -> None:
-    """Show the score series: a point every `window` learned events."""
-    from stream.commands import showing  # noqa: PLC0415
-
-    showing.scores(config, version, form="json" if json else "csv" if csv else "table")
-
-
-@app.command()
-def status(
-    *,
-    config: ConfigFile = TOML,
-    check: Annotated[bool, typer.Option("--check", help="Only tell if a trainer is alive: exit 0 or 1.")] = False,
-    json: Json = False,
-) -> None:
-    """Show what the trainer does now."""
-    from stream.commands import status as command  # noqa: PLC0415
-
-    _end(well=command.status(config, as_json=json, check=check))
-
-
-@app.command()
-def runs(*, config: ConfigFile = TOML, json: Json = False) -> None:
-    """List every run and its outcome, failures too."""
-    from stream.commands import showing  # noqa: PLC0415
-
-    showing.runs(config, as_json=json)
 
 
 @app.command()
@@ -183,7 +117,7 @@ def verify(
     opened.pin_hash_seed()
     from stream.commands import learning  # noqa: PLC0415
 
-    _end(well=learning.verify_versions(config, version, as_json=json))
+    end(well=learning.verify_versions(config, version, as_json=json))
 
 
 @app.command()
@@ -240,7 +174,7 @@ def doctor(*, config: ConfigFile = TOML, json: Json = False) -> None:
     """Check configuration, recipe, store, log and environment. Changes nothing."""
     from stream.commands import caring  # noqa: PLC0415
 
-    _end(well=caring.doctor(config, as_json=json))
+    end(well=caring.doctor(config, as_json=json))
 
 
 @db.command()
@@ -259,11 +193,6 @@ def demo(
     from stream.commands import demo as command  # noqa: PLC0415
 
     command.demo(folder)
-
-
-def _end(*, well: bool) -> None:
-    if not well:
-        raise typer.Exit(1)
 
 
 def main() -> None:

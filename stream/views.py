@@ -1,0 +1,93 @@
+"""Commands that look and change nothing. Each imports its own module late: help must not wait a second for river."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream.options import TOML, ConfigFile, Json, Selector, end
+
+views = typer.Typer()
+
+
+@views.command()
+def log(
+    *,
+    config: ConfigFile = TOML,
+    moves: Annotated[bool, typer.Option("--moves", help="List the moves of references instead.")] = False,
+    json: Json = False,
+) -> None:
+    """List the versions as a graph, newest first."""
+    from stream.commands import showing  # noqa: PLC0415
+
+    (showing.moves if moves else showing.log)(config, as_json=json)
+
+
+@views.command()
+def show(version: Selector, *, config: ConfigFile = TOML, json: Json = False) -> None:
+    """Show one version: accounts, position, scores, baselines, environment."""
+    from stream.commands import showing  # noqa: PLC0415
+
+    showing.show(config, version, as_json=json)
+
+
+@views.command()
+def diff(version: Selector, other: Selector, *, config: ConfigFile = TOML, json: Json = False) -> None:
+    """Compare two versions."""
+    from stream.commands import showing  # noqa: PLC0415
+
+    showing.diff(config, version, other, as_json=json)
+
+
+@views.command()
+def scores(
+    version: Annotated[str, typer.Argument(metavar="[V]", help="Along the lineage of this version.")] = "head",
+    *,
+    config: ConfigFile = TOML,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the score series: a point every `window` learned events."""
+    from stream.commands import showing  # noqa: PLC0415
+
+    showing.scores(config, version, form="json" if json else "csv" if csv else "table")
+
+
+@views.command()
+def report(
+    version: Annotated[str, typer.Argument(metavar="[V]", help="This version and what led to it.")] = "head",
+    *,
+    config: ConfigFile = TOML,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The page to write; else report.html.")] = None,
+    json: Json = False,
+) -> None:
+    """Write one HTML file with scores, baselines, slices, labels, moves; tell the main numbers here.
+
+    With --json all of it is printed as JSON, and the file is written only with -o.
+    """
+    from stream.commands import reporting  # noqa: PLC0415
+
+    reporting.report(config, version, output=output, as_json=json)
+
+
+@views.command()
+def status(
+    *,
+    config: ConfigFile = TOML,
+    check: Annotated[bool, typer.Option("--check", help="Only tell if a trainer is alive: exit 0 or 1.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what the trainer does now."""
+    from stream.commands import status as command  # noqa: PLC0415
+
+    end(well=command.status(config, as_json=json, check=check))
+
+
+@views.command()
+def runs(*, config: ConfigFile = TOML, json: Json = False) -> None:
+    """List every run and its outcome, failures too."""
+    from stream.commands import showing  # noqa: PLC0415
+
+    showing.runs(config, as_json=json)

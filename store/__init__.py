@@ -20,24 +20,22 @@ from store.errors import (
 from store.export import Export, read_export, write_export
 from store.model import ModelStore
 from store.owners import Claimant
+from store.running import Heartbeat, Outcome, RunRecord
 from store.store import Store
 from store.types import (
     Accounts,
     Cursor,
-    Heartbeat,
     HeldEvent,
     Hold,
     HoldKind,
     Move,
     MoveKind,
     NewVersion,
-    Outcome,
     Position,
     Proof,
     Ref,
     Run,
     RunKind,
-    RunRecord,
     ScorePoint,
     Scores,
     Segment,

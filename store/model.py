@@ -19,15 +19,13 @@ from store.engine import transaction
 from store.errors import StoreUnreachable
 from store.history import History
 from store.owners import Claimant
+from store.running import Heartbeat, Outcome, RunRecord
 from store.types import (
-    Heartbeat,
     HeldEvent,
     Move,
     MoveKind,
     NewVersion,
-    Outcome,
     Ref,
-    RunRecord,
     ScorePoint,
     Segment,
     Version,

@@ -16,8 +16,8 @@ from store.dialects import insert
 from store.errors import OwnerAlive
 from store.processes import gone
 from store.refs import HEAD
+from store.running import Heartbeat
 from store.schema import models, owners, refs
-from store.types import Heartbeat
 
 HEARTBEAT_FRESH_S = 10.0  # a trainer beats at least once a second: ten missed beats are not an accident
 _NOTHING_YET = {

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from store.errors import Refused
 from store.processes import gone
+from store.running import Outcome, RunRecord
 from store.schema import runs
-from store.types import Outcome, RunRecord
 
 
 def start(connection: Connection, values: Mapping[str, Any]) -> int:

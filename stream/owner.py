@@ -16,7 +16,8 @@ import psutil
 
 from store import ModelStore
 from store.errors import Fenced, HeadMoved
-from store.types import Heartbeat, Ref
+from store.running import Heartbeat
+from store.types import Ref
 
 WATCH_S = 0.25
 BEAT_S = 1.0

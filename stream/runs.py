@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from store import ModelStore
-from store.types import Outcome
+from store.running import Outcome
 from stream.config import Config
 from stream.environment import environment
 from stream.owner import Process

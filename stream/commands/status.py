@@ -9,7 +9,7 @@ from typing import Any
 
 from store import ModelStore
 from store.processes import gone
-from store.types import Heartbeat
+from store.running import Heartbeat
 from stream.commands.opened import console, opened_model, print_json, told
 
 FRESH_S = 10.0

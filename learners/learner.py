@@ -18,7 +18,7 @@ from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.metrics import read_metrics
 from learners.outputs import Digest, Outputs
 from learners.parts import Parts, Point, Sealed
-from learners.pending import Entry, LabelFailed, LabelPolicy, Pending, ask_then_reveal
+from learners.pending import Entry, LabelPolicy, Pending, Round, ask_then_reveal, reveal_the_rest
 from learners.predictor import Prediction, Predictor, needs_probabilities
 from learners.progressive import Scores, Tally
 from learners.recipe import Recipe
@@ -173,60 +173,42 @@ class Learner:
 
     def _ask_then_reveal(self, pending: Pending, events: Sequence[tuple[dict[str, Any], Any, int, int | None]]) -> None:
         """Ask each event at its time, and learn each label at its own."""
-        asked: list[Entry] = []
-        revealed: list[Entry] = []
-        turns: list[int] = []
-        learn = self._parts.model.learn_one
-        try:
-            with self._parts.learning():
-                for is_asked, entry in ask_then_reveal(pending, self._predictor.ask, learn, events):
-                    if is_asked:
-                        asked.append(entry)
-                        turns.append(len(revealed))
-                    else:
-                        revealed.append(entry)
-        except LabelFailed as failed:
-            raise LearnFailed(None, failed.cause) from failed.cause
-        except Exception as error:  # the model may be the user's own, and raise anything
-            raise LearnFailed(len(asked), error) from error
-        self._parts.inputs.extend([dict(entry[0]) for entry in asked[-INPUTS_MAX:]])
-        self._predictor.digest(self._digest, self._outputs([entry[2] for entry in asked]))
-        self._answer_beside(asked, turns, revealed)
-        self._score_revealed(revealed)
+        with self._parts.learning():
+            for part in ask_then_reveal(pending, self._predictor.ask, self._parts.model.learn_one, events):
+                self._judge(part)
+        pending.pack()
 
-    def _answer_beside(self, asked: Sequence[Entry], turns: Sequence[int], revealed: Sequence[Entry]) -> None:
+    def close(self) -> None:
+        """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""
+        if self._parts.pending is not None:
+            with self._parts.learning():
+                for part in reveal_the_rest(self._parts.pending, self._parts.model.learn_one):
+                    self._judge(part)
+
+    def _judge(self, part: Round) -> None:
+        """Note what was answered, and score what was revealed."""
+        self._parts.inputs.extend([dict(entry.x) for entry in part.asked[-INPUTS_MAX:]])
+        self._predictor.digest(self._digest, self._outputs([entry.raw for entry in part.asked]))
+        self._answer_beside(part)
+        self._score_revealed(part.revealed)
+
+    def _answer_beside(self, part: Round) -> None:
         """Let the baselines answer each question too, knowing the labels that had been revealed by then."""
-        ys = [entry[1] for entry in revealed]
+        ys = [entry.y for entry in part.revealed]
         given = [answers(baseline, ys) for baseline, _ in self._parts.baselines.values()]
-        for entry, turn in zip(asked, turns, strict=True):
-            entry[3] = tuple(answer[turn] for answer in given)
+        for entry, count in zip(part.asked, part.before, strict=True):
+            entry.answers = tuple([answer[count] for answer in given])
 
     def _score_revealed(self, revealed: Sequence[Entry]) -> None:
         """Judge what was predicted when each was asked; record points at every multiple of `window`."""
         start = 0
         while start < len(revealed):
             part = revealed[start : start + self.window - self.learned % self.window]
-            beside = [outputs_of([entry[3][i] for entry in part]) for i in range(len(self._parts.baselines))]
-            self._score([entry[1] for entry in part], self._predictor.outputs([entry[2] for entry in part]), beside)
+            beside = [outputs_of([entry.answers[i] for entry in part]) for i in range(len(self._parts.baselines))]
+            self._score([entry.y for entry in part], self._predictor.outputs([entry.raw for entry in part]), beside)
             if self.learned % self.window == 0:
                 self.point()
             start += len(part)
-
-    def close(self) -> None:
-        """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""
-        pending = self._parts.pending
-        if pending is None:
-            return
-        revealed = []
-        try:
-            with self._parts.learning():
-                for entry in pending.reveal_all():
-                    self._parts.model.learn_one(entry[0], entry[1])
-                    revealed.append(entry)
-        except Exception as error:  # the model may be the user's own, and raise anything
-            raise LearnFailed(None, error) from error
-        self._answer_beside([], [], revealed)
-        self._score_revealed(revealed)
 
     def _predict_then_learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> list[Any]:
         """Return the raw answers. Nothing else happens for one event: what can be done for many is done after."""
@@ -282,8 +264,8 @@ class Learner:
         self._digest, self._points = Digest(), []
         for tally in (self._parts.tally, *(tally for _, tally in self._parts.baselines.values())):
             tally.renew()
-        state = dump({"parts": self._parts})
-        golden = write_golden(self._parts.inputs, Learner.restore(state).predict_one)
+        state = dump({"parts": replace(self._parts, pending=None), "pending": self._parts.pending})
+        golden = write_golden(self._parts.inputs, Learner(load(state, until="parts")["parts"]).predict_one)
         return Sealed(state, self.learned, digest, golden, scores, beside, points)
 
     @classmethod
@@ -293,5 +275,7 @@ class Learner:
         Raises StateError. A model from a factory restores only where its module can be imported: read the recipe first.
         """
         if golden is not None:
-            check_golden(golden, cls(load(state)["parts"]).predict_one)
-        return cls(load(state)["parts"])
+            check_golden(golden, cls(load(state, until="parts")["parts"]).predict_one)
+        read = load(state)
+        read["parts"].pending = read["pending"]
+        return cls(read["parts"])

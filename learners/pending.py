@@ -9,16 +9,42 @@ Invariants: a label is seen by nobody before it is due; asked = revealed + pendi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from heapq import heapify, heappop, heappush
+from itertools import islice
+from operator import attrgetter
 from typing import Any
+
+import numpy as np
+
+from learners.errors import LearnFailed
+from learners.packing import Packed, Packer
 
 HEAP_SLACK = 64
 """So many more times than twice the events may be in the heap before those of expired events are taken out."""
 
-Entry = list[Any]
-"""[x, y, raw answer, answers of the baselines]; an unknown y is None. A list: the baselines answer after the batch."""
+YOUNG_MAX = 4096
+"""The last events asked (up to twice as many) are not packed: most labels that come soon never pay for it."""
+
+ROUND_MAX = 4096
+"""So many labels are revealed before they are judged: they may be millions, and lie unpacked until then."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One pending event: features, label (None: nobody knows it yet), raw answer, and the answers of the baselines.
+
+    Those answer after the batch.
+    """
+
+    x: dict[str, Any]
+    y: Any
+    raw: Any
+    answers: tuple[Any, ...] = ()
+
+
+_values: Callable[[Entry], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(Entry)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +62,21 @@ class LabelPolicy:
 
 @dataclass(slots=True)
 class Pending:
-    """The pending events of one learner. `clock`: the latest time an event was asked at; `late`: events behind it."""
+    """The pending events of one learner. `clock`: the latest time an event was asked at; `late`: events behind it.
+
+    `entries` are by the number of the event, in the order asked; those before `packed_to` are packed. `due` is a heap
+    of (time, number).
+    """
 
     policy: LabelPolicy
-    entries: dict[int, Entry] = field(default_factory=dict)
+    entries: dict[int, Entry | Packed] = field(default_factory=dict)
     due: list[tuple[int, int]] = field(default_factory=list)
     asked: int = 0
     expired: int = 0
     late: int = 0
     clock: int | None = None
+    packed_to: int = 0
+    packer: Packer = field(default_factory=Packer)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -60,9 +92,9 @@ class Pending:
     def add(self, entry: Entry, moment: int, due: int | None) -> None:
         """Keep an event that was asked at `moment`, until its label is due; None: nobody knows when."""
         timeout = self.policy.timeout
-        if timeout is not None and (due is None or entry[1] is None or due > moment + timeout):
-            entry[1], due = self.policy.default, moment + timeout
-        elif entry[1] is None:
+        if timeout is not None and (due is None or entry.y is None or due > moment + timeout):
+            entry.y, due = self.policy.default, moment + timeout
+        elif entry.y is None:
             due = None
         self.entries[self.asked] = entry
         if due is not None:
@@ -78,50 +110,134 @@ class Pending:
     def reveal(self, now: int) -> Iterator[Entry]:
         """Take out what is due at or before `now`, in order; what never got a label expires on the way."""
         while self.due and self.due[0][0] <= now:
-            entry = self.entries.pop(heappop(self.due)[1], None)
-            if entry is None:  # it made room, and has expired
+            kept = self.entries.pop(heappop(self.due)[1], None)
+            if kept is None:  # it made room, and has expired
                 continue
-            if entry[1] is None:
+            entry = self._opened(kept)
+            if entry.y is None:
                 self.expired += 1
             else:
                 yield entry
 
     def reveal_all(self) -> Iterator[Entry]:
         """Take out every event whose label is known, in the order in which they are due; the others stay."""
-        unknown = [item for item in self.due if item[1] in self.entries and self.entries[item[1]][1] is None]
-        known = sorted(item for item in self.due if item[1] in self.entries and self.entries[item[1]][1] is not None)
-        heapify(unknown)
-        self.due = unknown
-        for _, number in known:
-            yield self.entries.pop(number)
+        items, self.due = sorted(self.due), []
+        for item in items:
+            entry = self.entry(item[1])
+            if entry is None:
+                continue
+            if entry.y is None:
+                self.due.append(item)
+            else:
+                del self.entries[item[1]]
+                yield entry
+
+    def entry(self, number: int) -> Entry | None:
+        """Return a pending event by its number, None if it is no longer pending. A packed one is a copy."""
+        kept = self.entries.get(number)
+        return None if kept is None else self._opened(kept)
+
+    def _opened(self, kept: Entry | Packed) -> Entry:
+        return kept if isinstance(kept, Entry) else Entry(*self.packer.unpack(kept))
+
+    def pack(self) -> None:
+        """Pack all but the last events asked. Only between batches: a packed event changes no more."""
+        if self.asked - self.packed_to < 2 * YOUNG_MAX:
+            return
+        for number in range(self.packed_to, self.asked - YOUNG_MAX):
+            kept = self.entries.get(number)
+            if isinstance(kept, Entry):
+                self.entries[number] = self.packer.pack(_values(kept))
+        self.packed_to = self.asked - YOUNG_MAX
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all in columns: equal pending events give equal bytes, however they were packed."""
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        due = sorted(item for item in self.due if item[1] in self.entries)
+        state["due"] = [_column(time for time, _ in due), _column(number for _, number in due)]
+        state["entries"] = self.packer.sheets(
+            (number, self.packer.pack(_values(kept)) if isinstance(kept, Entry) else kept)
+            for number, kept in self.entries.items()
+        )
+        del state["packed_to"], state["packer"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.packer = Packer()
+        self.packed_to = state["asked"]
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.due = list(zip(*map(_listed, state["due"]), strict=True))
+        self.entries = dict(self.packer.read(state["entries"]))
 
 
-class LabelFailed(Exception):
-    """The model raised while it learned a label: not the event that was just asked is to blame."""
+def _column(values: Iterable[int]) -> bytes | list[int]:
+    """Return integers as 8 bytes each; a list where one is too large for that."""
+    listed = list(values)
+    try:
+        return np.array(listed, "<i8").tobytes()
+    except OverflowError:
+        return listed
 
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
+
+def _listed(column: bytes | list[int]) -> list[int]:
+    return np.frombuffer(column, "<i8").tolist() if isinstance(column, bytes) else column
+
+
+@dataclass(slots=True)
+class Round:
+    """What happened in a stretch of events: what was asked and what was revealed, both in order.
+
+    `before` tells how many of `revealed` had been revealed before each event was asked.
+    """
+
+    asked: list[Entry] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    revealed: list[Entry] = field(default_factory=list)
+
+
+Learn = Callable[[Any, Any], Any]
 
 
 def ask_then_reveal(
     pending: Pending,
     ask: Callable[[Any], Any],
-    learn: Callable[[Any, Any], Any],
+    learn: Learn,
     events: Sequence[tuple[dict[str, Any], Any, int, int | None]],
-) -> Iterator[tuple[bool, Entry]]:
-    """Go through events (x, y, moment, due); give out (True, entry) for each asked, (False, entry) for each revealed.
+) -> Iterator[Round]:
+    """Go through events (x, y, moment, due), and give out what happened, in rounds.
 
-    Nothing is learned but what is due; a revealed event is learned before it is given out.
+    Nothing is learned but what is due; a revealed event is learned before it is given out. Raises LearnFailed.
     """
-    for x, y, moment, due in events:
+    part = Round()
+    for index, (x, y, moment, due) in enumerate(events):
         now = pending.turn(moment)
-        for entry in pending.reveal(now):
-            try:
-                learn(entry[0], entry[1])
-            except Exception as error:  # the model may be the user's own, and raise anything
-                raise LabelFailed(error) from error
-            yield False, entry
-        entry = [x, y, ask(x), ()]
+        for entry in _learned(pending.reveal(now), learn):
+            part.revealed.append(entry)
+            if len(part.revealed) == ROUND_MAX:
+                yield part
+                part = Round()
+        try:
+            entry = Entry(x, y, ask(x))
+        except Exception as error:  # the model may be the user's own, and raise anything
+            raise LearnFailed(index, error) from error
         pending.add(entry, now, due)
-        yield True, entry
+        part.asked.append(entry)
+        part.before.append(len(part.revealed))
+    yield part
+
+
+def reveal_the_rest(pending: Pending, learn: Learn) -> Iterator[Round]:
+    """Learn every label that is known and not yet due, in rounds. Raises LearnFailed."""
+    entries = _learned(pending.reveal_all(), learn)
+    while revealed := list(islice(entries, ROUND_MAX)):
+        yield Round(revealed=revealed)
+
+
+def _learned(entries: Iterable[Entry], learn: Learn) -> Iterator[Entry]:
+    for entry in entries:
+        try:
+            learn(entry.x, entry.y)
+        except Exception as error:  # the model may be the user's own, and raise anything
+            raise LearnFailed(None, error) from error
+        yield entry

@@ -20,7 +20,7 @@ from river.proba.base import Distribution
 
 from learners.errors import RAISED_BY_MODELS, StateError
 
-FORMAT = 1
+FORMAT = 2
 """Raise it whenever the parts of a learner change; older bytes are then refused, and rebuilt from the log."""
 
 FORMAT_KEY = "tidemark.learner"
@@ -107,29 +107,43 @@ def insertion_order(value: set[Any], tries_max: int = TRIES_MAX) -> tuple[list[A
 
 
 def dump(parts: dict[str, Any]) -> bytes:
-    """Return the bytes of a learner's parts (pickle protocol 5). Raises StateError for parts that have no bytes.
+    """Return the bytes of a learner's parts, one pickle after the other (protocol 5).
 
-    >>> load(dump({"learned": 3}))["learned"]
-    3
+    Raises StateError for parts that have no bytes.
+
+    >>> load(dump({"learned": 3, "pending": None}))
+    {'learned': 3, 'pending': None}
     """
     buffer = io.BytesIO()
+    pickler = _Pickler(buffer)
     try:
-        _Pickler(buffer).dump({FORMAT_KEY: FORMAT, **parts})
+        pickler.dump({FORMAT_KEY: FORMAT, "parts": list(parts)})
+        for part in parts.values():
+            pickler.clear_memo()
+            pickler.dump(part)
     except (pickle.PickleError, *RAISED_BY_MODELS) as error:
         hint = "a model must be made of what pickle can name: use functions and classes of a module, no lambdas"
         raise StateError(f"the model cannot be written: {error}", hint) from error
     return buffer.getvalue()
 
 
-def load(state: bytes) -> dict[str, Any]:
-    """Return the parts that were dumped. Raises StateError if the bytes are none, or of another format."""
+def load(state: bytes, until: str | None = None) -> dict[str, Any]:
+    """Return the parts that were dumped, those after `until` left out.
+
+    Raises StateError if the bytes are none, or of another format.
+    """
     hint = "restore with the versions of Python, river and numpy that saved it, or rebuild the version from the log"
+    file, parts = io.BytesIO(state), {}
     try:
-        parts = pickle.loads(state)  # noqa: S301 - a checksum, no signature yet: see above
+        header = pickle.load(file)  # noqa: S301 - a checksum, no signature yet: see above
+        if not isinstance(header, dict) or FORMAT_KEY not in header:
+            raise StateError("the bytes hold no learner", hint)
+        if header[FORMAT_KEY] != FORMAT:
+            raise StateError(f"expected a learner of format {FORMAT}, found {header[FORMAT_KEY]!r}", hint)
+        for name in header["parts"]:
+            parts[name] = pickle.load(file)  # noqa: S301
+            if name == until:
+                break
     except (pickle.PickleError, EOFError, *RAISED_BY_MODELS) as error:
         raise StateError(f"the bytes do not restore a learner: {type(error).__name__}: {error}", hint) from error
-    if not isinstance(parts, dict) or FORMAT_KEY not in parts:
-        raise StateError("the bytes hold no learner", hint)
-    if parts[FORMAT_KEY] != FORMAT:
-        raise StateError(f"expected a learner of format {FORMAT}, found {parts[FORMAT_KEY]!r}", hint)
     return parts

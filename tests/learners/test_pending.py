@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.pending import LabelPolicy, Pending, ask_then_reveal
+from learners.pending import Entry, LabelPolicy, Pending, ask_then_reveal
 
 EVENTS = st.lists(
     st.tuples(
@@ -70,17 +70,19 @@ def test_never_more_than_so_many_are_pending(events: list[Any], most: int) -> No
     for i, (step, delay, y) in enumerate(events):
         now += step
         event = ({"i": i}, None if delay is None else y, now, None if delay is None else now + delay)
-        learned += [entry for asked, entry in ask_then_reveal(pending, str, lambda *_: None, [event]) if not asked]
+        learned += [
+            entry for part in ask_then_reveal(pending, str, lambda *_: None, [event]) for entry in part.revealed
+        ]
         assert len(pending) <= most
     assert len(events) == len(learned) + len(pending) + pending.expired
     closed = list(pending.reveal_all())
     assert len(events) == len(learned) + len(closed) + len(pending) + pending.expired
-    assert all(entry[1] is None for entry in pending.entries.values())
+    assert all(entry.y is None for number in pending.entries if (entry := pending.entry(number)))
 
 
 def test_what_expired_leaves_the_heap() -> None:
     pending = Pending(LabelPolicy(pending_max=10))
     for i in range(10_000):
-        pending.add([{}, True, None, ()], i, i + 10**9)
+        pending.add(Entry({}, True, None), i, i + 10**9)
     assert len(pending) == 10
     assert len(pending.due) < 200

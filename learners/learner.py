@@ -12,15 +12,16 @@ from dataclasses import replace
 from operator import length_hint
 from typing import Any
 
-from learners.baselines import answers, baselines, outputs_of
+from learners.baselines import answers, outputs_of
+from learners.board import Board, Rules
 from learners.errors import LearnFailed
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.metrics import read_metrics
 from learners.outputs import Digest, Outputs
 from learners.parts import Parts, Point, Sealed
-from learners.pending import Entry, LabelPolicy, Pending, Round, ask_then_reveal, reveal_the_rest
+from learners.pending import LabelPolicy, Pending, Round, ask_then_reveal, reveal_the_rest
 from learners.predictor import Prediction, Predictor, needs_probabilities
-from learners.progressive import Scores, Tally
+from learners.progressive import Scores
 from learners.recipe import Recipe
 from learners.state import dump, load
 
@@ -44,18 +45,20 @@ class Learner:
         window: int,
         labels: LabelPolicy | None = None,
         at_question: bool = False,
+        fading: float | None = None,
     ) -> Learner:
         """Return an untrained learner. Raises MetricError for a metric that does not fit the task or the model.
 
         `features` is the order in which the model sees them, `window` the events of windowed scores and between points.
         With `labels`, labels come later than their events; without, each comes with its event. `at_question`:
-        unsupervised parts of a pipeline learn when an event is asked (river's compose.learn_during_predict).
+        unsupervised parts of a pipeline learn when an event is asked (river's compose.learn_during_predict). `fading`:
+        the factor of faded scores, between 0 and 1.
         """
         assert window > 0
+        assert fading is None or 0 < fading < 1
         asked = read_metrics(metrics, recipe.task)
         probabilities = needs_probabilities(recipe, asked, features)
-        binary = recipe.task == "binary"
-        beside = baselines(recipe.task, probabilities=probabilities)
+        rules = Rules(asked, window, recipe.task, fading)
         return cls(
             Parts(
                 recipe=replace(recipe, search_path=None),
@@ -64,8 +67,7 @@ class Learner:
                 window=window,
                 model=recipe.build(),
                 probabilities=probabilities,
-                tally=Tally(asked, window, binary=binary),
-                baselines={name: (baseline, Tally(asked, window, binary=binary)) for name, baseline in beside.items()},
+                board=Board(rules, probabilities=probabilities),
                 pending=None if labels is None else Pending(labels),
                 at_question=at_question,
             )
@@ -111,16 +113,6 @@ class Learner:
         """Events behind the clock when they came, since the model was new; they were asked at the clock."""
         return 0 if self._parts.pending is None else self._parts.pending.late
 
-    @property
-    def absent(self) -> int:
-        """Predictions of None, or without any probability, since the model was new."""
-        return self._parts.absent
-
-    @property
-    def not_finite(self) -> int:
-        """Predictions of NaN or infinity since the model was new; metrics that take numbers leave them out."""
-        return self._parts.not_finite
-
     def test_then_train(
         self,
         xs: Sequence[dict[str, Any]],
@@ -150,26 +142,20 @@ class Learner:
     def _learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> None:
         parts = self._parts
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
-        outputs = self._outputs(self._predict_then_learn(xs, ys, first))
-        self._predictor.digest(self._digest, outputs)
-        beside = [baseline.predict_then_learn(ys) for baseline, _ in parts.baselines.values()]
-        self._score(ys, outputs, beside)
+        outputs = self._answered(self._predict_then_learn(xs, ys, first))
+        beside = [baseline.predict_then_learn(ys) for baseline, _ in parts.board.baselines.values()]
+        parts.board.score(ys, outputs, beside)
+        parts.learned += len(ys)
 
-    def _outputs(self, raw: Sequence[Any]) -> Outputs:
+    def _answered(self, raw: Sequence[Any]) -> Outputs:
+        """Take in what the model answered to the next events: into the digest, and the counts of unusable answers."""
         try:
-            return self._predictor.outputs(raw)
+            outputs = self._predictor.outputs(raw)
+            self._predictor.digest(self._digest, outputs)
         except Exception as error:  # the model may be the user's own, and answer anything
             raise LearnFailed(None, error) from error
-
-    def _score(self, ys: Sequence[Any], outputs: Outputs, beside: Sequence[Outputs]) -> None:
-        """Score what was learned; `beside` are the outputs of the baselines. Not beyond a multiple of `window`."""
-        parts = self._parts
-        parts.tally.add(ys, outputs)
-        for (_, tally), others in zip(parts.baselines.values(), beside, strict=True):
-            tally.add(ys, others)
-        parts.absent += outputs.absent
-        parts.not_finite += outputs.not_finite
-        parts.learned += len(ys)
+        self._parts.board.ask(outputs)
+        return outputs
 
     def _ask_then_reveal(self, pending: Pending, events: Sequence[tuple[dict[str, Any], Any, int, int | None]]) -> None:
         """Ask each event at its time, and learn each label at its own."""
@@ -188,27 +174,29 @@ class Learner:
     def _judge(self, part: Round) -> None:
         """Note what was answered, and score what was revealed."""
         self._parts.inputs.extend([dict(entry.x) for entry in part.asked[-INPUTS_MAX:]])
-        self._predictor.digest(self._digest, self._outputs([entry.raw for entry in part.asked]))
+        self._answered([entry.raw for entry in part.asked])
         self._answer_beside(part)
-        self._score_revealed(part.revealed)
+        self._score_revealed(part)
 
     def _answer_beside(self, part: Round) -> None:
         """Let the baselines answer each question too, knowing the labels that had been revealed by then."""
         ys = [entry.y for entry in part.revealed]
-        given = [answers(baseline, ys) for baseline, _ in self._parts.baselines.values()]
+        given = [answers(baseline, ys) for baseline, _ in self._parts.board.baselines.values()]
         for entry, count in zip(part.asked, part.before, strict=True):
             entry.answers = tuple([answer[count] for answer in given])
 
-    def _score_revealed(self, revealed: Sequence[Entry]) -> None:
-        """Judge what was predicted when each was asked; record points at every multiple of `window`."""
-        start = 0
-        while start < len(revealed):
-            part = revealed[start : start + self.window - self.learned % self.window]
-            beside = [outputs_of([entry.answers[i] for entry in part]) for i in range(len(self._parts.baselines))]
-            self._score([entry.y for entry in part], self._predictor.outputs([entry.raw for entry in part]), beside)
+    def _score_revealed(self, part: Round) -> None:
+        """Judge what was predicted when each was asked; record points at every multiple of `window`, at its clock."""
+        parts, start = self._parts, 0
+        while start < len(part.revealed):
+            entries = part.revealed[start : start + self.window - self.learned % self.window]
+            beside = [outputs_of([entry.answers[i] for entry in entries]) for i in range(len(parts.board.baselines))]
+            outputs = self._predictor.outputs([entry.raw for entry in entries])
+            parts.board.score([entry.y for entry in entries], outputs, beside)
+            parts.learned += len(entries)
+            start += len(entries)
             if self.learned % self.window == 0:
-                self.point()
-            start += len(part)
+                self._point(part.clocks[start - 1])
 
     def _predict_then_learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> list[Any]:
         """Return the raw answers. Nothing else happens for one event: what can be done for many is done after."""
@@ -241,32 +229,41 @@ class Learner:
         return predictions
 
     def scores(self) -> Scores:
-        """Return {metric: {"cumulative", "window", "since_last"}} now; None where undefined."""
-        return self._parts.tally.values()
+        """Return {metric: {"cumulative", "window", "since_last"}} now, and "faded" if asked for; None: undefined."""
+        return self._parts.board.scores()
 
     def baseline_scores(self) -> dict[str, Scores]:
         """Return {baseline: scores}: NoChange, and Prior (Mean for a regression)."""
-        return {name: tally.values() for name, (_, tally) in self._parts.baselines.items()}
+        return self._parts.board.baseline_scores()
+
+    def details(self) -> dict[str, Any]:
+        """Return what else is known of the predictions, as plain values.
+
+        "outputs": {"absent", "not_finite"}; for classes "confusion": {"labels", "counts", "window"}.
+        """
+        return self._parts.board.details()
 
     def point(self) -> None:
         """Record a score point, unless there is one for this count of events."""
+        self._point(None if self._parts.pending is None else self._parts.pending.clock)
+
+    def _point(self, clock: int | None) -> None:
         if self._parts.last_point != self.learned:
             self._parts.last_point = self.learned
-            self._points.append(Point(self.learned, self.scores(), self.baseline_scores()))
+            self._points.append(Point(self.learned, self.scores(), self.baseline_scores(), clock))
 
     def seal(self) -> Sealed:
         """End the segment and return what its version keeps. Since-last scores, digest and points begin anew.
 
         The bytes are those of the renewed learner. Golden predictions are made by a reloaded copy. Raises StateError.
         """
-        scores, beside = self.scores(), self.baseline_scores()
+        scores, beside, details = self.scores(), self.baseline_scores(), self.details()
         digest, points = self._digest.hexdigest(), tuple(self._points)
         self._digest, self._points = Digest(), []
-        for tally in (self._parts.tally, *(tally for _, tally in self._parts.baselines.values())):
-            tally.renew()
+        self._parts.board.renew()
         state = dump({"parts": replace(self._parts, pending=None), "pending": self._parts.pending})
         golden = write_golden(self._parts.inputs, Learner(load(state, until="parts")["parts"]).predict_one)
-        return Sealed(state, self.learned, digest, golden, scores, beside, points)
+        return Sealed(state, self.learned, digest, golden, scores, beside, points, details)
 
     @classmethod
     def restore(cls, state: bytes, golden: str | None = None) -> Learner:

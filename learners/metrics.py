@@ -29,6 +29,8 @@ WINDOWED_ALREADY = {"RollingROCAUC": "ROCAUC", "RollingPRAUC": "ROCAUC"}
 class Metric:
     """One of river's metrics and how it is computed: from pair counts, as a mean of losses, running, or by ranks.
 
+    `takes_weights`: an event may count for less or more than one; not so where pairs of events are counted (Rand).
+
     >>> read_metrics(["Accuracy", "LogLoss"], "binary")[1].kind
     'mean'
     """
@@ -36,6 +38,7 @@ class Metric:
     name: str
     kind: Kind
     takes_probabilities: bool
+    takes_weights: bool = True
 
     def make(self) -> Any:
         """Return a fresh metric of river."""
@@ -57,7 +60,8 @@ def fitting(task: Task) -> dict[str, Metric]:
             except TypeError:  # it needs an argument: FBeta(beta)
                 continue
             probabilities = not getattr(metric, "requires_labels", True)
-            found[name] = Metric(name, _kind(cls), takes_probabilities=probabilities)
+            weights = bool(metric.works_with_weights)
+            found[name] = Metric(name, _kind(cls), takes_probabilities=probabilities, takes_weights=weights)
     return found
 
 
@@ -101,7 +105,7 @@ def _hint(name: str, task: Task, known: Mapping[str, Metric]) -> str:
 make_matrix: Any = river_metrics.ConfusionMatrix
 
 
-def confusion(counts: Mapping[tuple[Any, Any], int]) -> Any:
+def confusion(counts: Mapping[tuple[Any, Any], float]) -> Any:
     """Return river's ConfusionMatrix of {(y, y_pred): count}, as if each pair had come by itself; None is not scored.
 
     >>> confusion({(True, True): 3, (True, False): 1}).total_true_positives

@@ -1,7 +1,7 @@
 """What a predictor answered to events in order, in columns, and the digest of a version's answers.
 
-An answer is *absent* (None, or no probability for any class) or *not finite*: both are counted, and neither enters a
-metric that takes numbers.
+An answer is *absent* (None, or no probability for any class) or *not finite* (NaN, infinity, or no number at all): both
+are counted, and neither enters a metric that takes numbers.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class Outputs:
         finite = block is not None and bool(np.isfinite(block.table).all())
         if labels is None and block is not None and finite:
             labels = block.labels()
+        if block is None:
+            raw = [{} if p is None else p for p in raw]
         if labels is None:
             labels = [most_probable(p) for p in raw]
         if finite:
@@ -78,7 +80,7 @@ class Outputs:
 def _is_finite(numbers: list[Any]) -> bool:
     try:
         return bool(np.isfinite(array("d", numbers)).all())
-    except OverflowError:
+    except (TypeError, OverflowError):  # no numbers, or an int beyond float
         return False
 
 
@@ -87,8 +89,12 @@ def most_probable(probabilities: Probabilities) -> Any:
 
     >>> most_probable({"a": 0.2, "b": 0.4, "c": 0.4})
     'b'
+    >>> most_probable({"a": 0.2, "b": None})
     """
-    return max(probabilities, key=probabilities.__getitem__) if probabilities else None
+    try:
+        return max(probabilities, key=probabilities.__getitem__) if probabilities else None
+    except TypeError:  # not all are numbers
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +111,15 @@ class Block:
 
     @classmethod
     def of(cls, raw: Sequence[Probabilities]) -> Block | None:
-        """Return the block, or None if the classes are not the same for all events."""
-        classes = tuple(sorted(raw[0], key=repr)) if raw else ()
-        if not classes or sum(map(len, raw)) != len(classes) * len(raw):
-            return None
-        table = np.empty((len(raw), len(classes)))
+        """Return the block, or None if the classes are not the same for all events, or an answer is none."""
         try:
+            classes = tuple(sorted(raw[0], key=repr)) if raw else ()
+            if not classes or sum(map(len, raw)) != len(classes) * len(raw):
+                return None
+            table = np.empty((len(raw), len(classes)))
             for column, label in enumerate(classes):
-                table[:, column] = np.fromiter(map(itemgetter(label), raw), dtype=float, count=len(raw))
-        except KeyError:
+                table[:, column] = array("d", list(map(itemgetter(label), raw)))
+        except (KeyError, TypeError, OverflowError):  # other classes, None, or no numbers
             return None
         return cls(classes, table)
 
@@ -174,7 +180,10 @@ class Digest:
         for p in outputs.raw:
             classes = tuple(sorted(p, key=repr))
             self._classes.update(_code(classes))
-            self._numbers.update(array("d", [p[label] for label in classes]))
+            try:
+                self._numbers.update(array("d", [p[label] for label in classes]))
+            except (TypeError, OverflowError):
+                self.add_labels([p[label] for label in classes])
 
     def hexdigest(self) -> str:
         """Return the digest so far."""

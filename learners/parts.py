@@ -10,27 +10,32 @@ from typing import Any
 
 from river import compose
 
-from learners.baselines import Baseline
+from learners.board import Board
 from learners.golden import INPUTS_MAX
 from learners.pending import Pending
-from learners.progressive import Scores, Tally
+from learners.progressive import Scores
 from learners.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The scores after `learned` events: one point of the series."""
+    """The scores after `learned` events: one point of the series.
+
+    `clock_us` is the event time then, in microseconds, where labels come later; None elsewhere.
+    """
 
     learned: int
     scores: Scores
     baselines: Mapping[str, Scores]
+    clock_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """What a version keeps: the learner's bytes, and what its segment predicted and scored.
 
-    `digest` is the sha256 of the segment's predictions, `golden` a text that `Learner.restore` checks.
+    `digest` is the sha256 of the segment's predictions, `golden` a text that `Learner.restore` checks. `details` are
+    plain values: what is known of the predictions beside scores.
     """
 
     state: bytes
@@ -40,11 +45,12 @@ class Sealed:
     scores: Scores
     baselines: Mapping[str, Scores]
     points: tuple[Point, ...]
+    details: Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Parts:
-    """All that is saved. `learned` counts events of the whole lineage, `absent` and `not_finite` unusable answers."""
+    """All that is saved. `learned` counts events of the whole lineage."""
 
     recipe: Recipe
     features: tuple[str, ...]
@@ -52,12 +58,9 @@ class Parts:
     window: int
     model: Any
     probabilities: bool
-    tally: Tally
-    baselines: dict[str, tuple[Baseline, Tally]]
+    board: Board
     learned: int = 0
     last_point: int = 0
-    absent: int = 0
-    not_finite: int = 0
     inputs: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=INPUTS_MAX))
     pending: Pending | None = None
     at_question: bool = False

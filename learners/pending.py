@@ -188,12 +188,14 @@ def _listed(column: bytes | list[int]) -> list[int]:
 class Round:
     """What happened in a stretch of events: what was asked and what was revealed, both in order.
 
-    `before` tells how many of `revealed` had been revealed before each event was asked.
+    `before` tells how many of `revealed` had been revealed before each event was asked, `clocks` the time at which each
+    of `revealed` was.
     """
 
     asked: list[Entry] = field(default_factory=list)
     before: list[int] = field(default_factory=list)
     revealed: list[Entry] = field(default_factory=list)
+    clocks: list[int | None] = field(default_factory=list)
 
 
 Learn = Callable[[Any, Any], Any]
@@ -214,6 +216,7 @@ def ask_then_reveal(
         now = pending.turn(moment)
         for entry in _learned(pending.reveal(now), learn):
             part.revealed.append(entry)
+            part.clocks.append(pending.clock)
             if len(part.revealed) == ROUND_MAX:
                 yield part
                 part = Round()
@@ -231,7 +234,7 @@ def reveal_the_rest(pending: Pending, learn: Learn) -> Iterator[Round]:
     """Learn every label that is known and not yet due, in rounds. Raises LearnFailed."""
     entries = _learned(pending.reveal_all(), learn)
     while revealed := list(islice(entries, ROUND_MAX)):
-        yield Round(revealed=revealed)
+        yield Round(revealed=revealed, clocks=[pending.clock] * len(revealed))
 
 
 def _learned(entries: Iterable[Entry], learn: Learn) -> Iterator[Entry]:

@@ -119,10 +119,11 @@ class LabelsTable(Table):
 
 
 class ValidationTable(Table):
-    """`[validation]`: which of river's metrics, and how long the window is (events)."""
+    """`[validation]`: which of river's metrics, how long the window is (events), and the factor of faded scores."""
 
     metrics: tuple[str, ...] = ()
     window: int = Field(default=1000, ge=1, le=1_000_000)
+    fading: float | None = Field(default=None, gt=0, lt=1)
     unsupervised: Literal["label", "question"] = "label"
 
 
@@ -236,6 +237,7 @@ class Config(BaseSettings):
             "validation.unsupervised": self.validation.unsupervised,
             "validation.metrics": list(self.metrics),
             "validation.window": self.validation.window,
+            "validation.fading": self.validation.fading,
         }
 
     def public(self) -> dict[str, Any]:

@@ -245,11 +245,11 @@ def reopen(model: ModelStore) -> None:
 
 def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for a setting that may not change once the model has versions."""
-    changed = [key for key in then if then[key] != now.get(key)]
+    changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
     if changed:
         key = changed[0]
         raise ConfigError(
             f"{', '.join(changed)}: changed, but the model has versions that were learned with the old setting: "
-            f"expected {then[key]!r:.200}, found {now.get(key)!r:.200}",
+            f"expected {then.get(key)!r:.200}, found {now.get(key)!r:.200}",
             "set it back, or train another model: give it a new [model] name",
         )

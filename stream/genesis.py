@@ -135,6 +135,7 @@ def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
         features=schema.names,
         metrics=config.metrics,
         window=config.validation.window,
+        fading=config.validation.fading,
         labels=_label_policy(config, schema),
         at_question=config.validation.unsupervised == "question",
     )
@@ -166,7 +167,7 @@ def genesis(log: Log, config: Config, recipe: Recipe, schema: Schema, start: Top
         position=Position({log.topic: start}),
         segment=Segment(),
         accounts=Accounts(),
-        proof=Proof(sealed.digest, sealed.golden, sealed.scores, sealed.baselines),
+        proof=Proof(sealed.digest, sealed.golden, sealed.scores, sealed.baselines, sealed.details),
         recipe=recipe.text,
         identity=recipe.identity,
         schema=schema.to_json(),

@@ -41,14 +41,14 @@ class Verification:
 
 
 def verify(store: ModelStore, log: Log, config: Config, version: Version, tell: Tell) -> Verification:
-    """Recompute a version from its parent and compare predictions, golden predictions and scores, bit for bit.
+    """Recompute a version from its parent and compare predictions, golden predictions, scores and details, bit for bit.
 
     `tell` is called with the number of events replayed so far.
     """
     events = store.segment(version.version).events
     if found := differences(version.environment, environment()):
         return Verification(version.version, None, events, f"made in another environment: {'; '.join(found)}")
-    if version.kind == "genesis" and tuple(version.proof.scores) != config.metrics:
+    if version.kind == "genesis" and _renewed(store, version):
         return Verification(
             version.version, None, events, "made with another configuration, before anything was learned"
         )
@@ -63,6 +63,11 @@ def verify(store: ModelStore, log: Log, config: Config, version: Version, tell: 
         return Verification(version.version, False, events, str(unequal))
     why = _difference(version, sealed)
     return Verification(version.version, why is None, events, why)
+
+
+def _renewed(store: ModelStore, genesis: Version) -> bool:
+    """Tell whether another genesis version came after this one: the configuration was mended in between."""
+    return any(each.kind == "genesis" and each.version > genesis.version for each in store.versions())
 
 
 def _verify_skip(store: ModelStore, version: Version) -> Verification:
@@ -163,6 +168,8 @@ def _difference(version: Version, sealed: Sealed) -> str | None:
         return "the scores differ"
     if sealed.baselines != proof.baselines:
         return "the scores of the baselines differ"
+    if proof.details and sealed.details != proof.details:  # versions of before details were kept have none
+        return "the details differ"
     return None
 
 

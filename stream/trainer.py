@@ -178,7 +178,7 @@ def new_version(
         position=segment.position(),
         segment=segment.segment(),
         accounts=segment.accounts(),
-        proof=Proof(sealed.digest, sealed.golden, sealed.scores, sealed.baselines),
+        proof=Proof(sealed.digest, sealed.golden, sealed.scores, sealed.baselines, sealed.details),
         recipe=parent.recipe,
         identity=parent.identity,
         schema=parent.schema,
@@ -193,7 +193,7 @@ def new_version(
 
 
 def _points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
-    return tuple(ScorePoint(point.learned, point.scores) for point in points)
+    return tuple(ScorePoint(point.learned, point.scores, point.baselines, point.clock_us) for point in points)
 
 
 def _failed_on_none(failed: LearnFailed) -> LearnerFailed:

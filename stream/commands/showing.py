@@ -10,6 +10,7 @@ from typing import Any
 
 from store import ModelStore
 from store.types import Version
+from stream.commands.details import print_details
 from stream.commands.opened import console, opened_model, print_json, print_table, told
 
 
@@ -89,12 +90,12 @@ def show(path: Path, selector: str, *, as_json: bool) -> None:
     for key in ("kind", "parent", "created_at", "reason", "recipe", "position", "events", "segment", "environment"):
         out.print(f"  {key:<12} {_flat(value[key])}", highlight=False, markup=False, soft_wrap=True)
     scored = {"model": version.proof.scores, **version.proof.baselines}
+    spans = list(dict.fromkeys(span for scores in scored.values() for score in scores.values() for span in score))
     lines = [
-        (name, metric, score.get("cumulative"), score.get("window"), score.get("since_last"))
-        for name, scores in scored.items()
-        for metric, score in scores.items()
+        (name, metric, *map(score.get, spans)) for name, scores in scored.items() for metric, score in scores.items()
     ]
-    print_table("", ["", "metric", "cumulative", "window", "since last"], lines)
+    print_table("", ["", "metric", *(span.replace("_", " ") for span in spans)], lines)
+    print_details(version.proof.details)
 
 
 def _shown(version: Version, model: ModelStore) -> dict[str, Any]:
@@ -119,6 +120,7 @@ def _shown(version: Version, model: ModelStore) -> dict[str, Any]:
         },
         "scores": version.proof.scores,
         "baselines": version.proof.baselines,
+        "details": version.proof.details,
         "segment": {
             "runs": len(segment.runs),
             "events": segment.events,
@@ -208,9 +210,21 @@ def scores(path: Path, selector: str, *, form: str) -> None:
         points = model.points(model.version(selector).version)
         metrics = config.metrics
     if form == "json":
-        print_json([{"events": point.events, "version": number, "scores": point.scores} for number, point in points])
+        print_json(
+            [
+                {
+                    "events": point.events,
+                    "version": number,
+                    "clock_us": point.clock_us,
+                    "scores": point.scores,
+                    "baselines": point.baselines,
+                }
+                for number, point in points
+            ]
+        )
         return
-    scored = [(metric, span) for span in ("cumulative", "window") for metric in metrics]
+    faded = ("faded",) if any("faded" in score for _, point in points for score in point.scores.values()) else ()
+    scored = [(metric, span) for span in ("cumulative", "window", *faded) for metric in metrics]
     columns = ["events", "version", *(f"{metric} {span}" for metric, span in scored)]
     lines = [
         (point.events, number, *(point.scores.get(metric, {}).get(span) for metric, span in scored))

@@ -49,7 +49,7 @@ def test_every_event_is_predicted_before_it_is_learned() -> None:
     learner = spying()
     learner.test_then_train([{"a": i} for i in range(10)], [True] * 10)
     assert Spy.calls == [call for i in range(10) for call in (("predict", i), ("learn", i, True))]
-    assert learner.learned == learner.absent == 10
+    assert learner.learned == learner.details()["outputs"]["absent"] == 10
     assert learner.scores()["Accuracy"] == {"cumulative": None, "window": None, "since_last": None}
 
 

@@ -231,6 +231,6 @@ def test_metrics_that_do_not_fit_are_refused(name: str, task: Task, hint: str) -
 
 def test_probabilities_are_asked_of_models_that_have_them() -> None:
     recipe = read_recipe("ensemble.VotingClassifier([linear_model.Perceptron(), linear_model.Perceptron()])", "binary")
-    assert Learner.new(recipe, features=["a"], metrics=["Accuracy"], window=10).absent == 0
+    assert Learner.new(recipe, features=["a"], metrics=["Accuracy"], window=10).learned == 0
     with pytest.raises(MetricError, match="LogLoss needs probabilities"):
         Learner.new(recipe, features=["a"], metrics=["Accuracy", "LogLoss"], window=10)

@@ -74,7 +74,7 @@ def test_log(trained: World) -> None:
 def test_scores(trained: World) -> None:
     points = trained.json("scores")
     assert [point["events"] for point in points] == list(range(100, 1001, 100))
-    assert set(points[0]) == {"events", "version", "scores"}
+    assert set(points[0]) == {"events", "version", "clock_us", "scores", "baselines"}
     table = list(csv.DictReader(io.StringIO(trained.run("scores", "--csv").stdout)))
     assert [float(line["Accuracy_window"]) for line in table] == [p["scores"]["Accuracy"]["window"] for p in points]
     assert len(trained.json("scores", "3")) == 5

@@ -1,0 +1,77 @@
+"""The board: all that is told of a model's predictions so far, beside those of the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from learners.baselines import Baseline, baselines
+from learners.confusion import confusion_table
+from learners.metrics import Metric
+from learners.outputs import Outputs
+from learners.progressive import Scores, Tally
+from learners.recipe import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a model is scored: by which metrics, over how many events, with which fading factor (None: none)."""
+
+    metrics: tuple[Metric, ...]
+    window: int
+    task: Task
+    fading: float | None = None
+
+    def tally(self, *, counted: bool = False) -> Tally:
+        """Return the scores of one predictor, of nothing yet; `counted`: with counts of pairs in any case."""
+        binary, counted = self.task == "binary", counted and self.task != "regression"
+        return Tally(self.metrics, self.window, binary=binary, fading=self.fading, counted=counted)
+
+
+class Board:
+    """Scores of the model and of its baselines, and unusable answers since the model was new.
+
+    `absent` counts answers of None or without any probability, `not_finite` those of NaN or infinity.
+    """
+
+    def __init__(self, rules: Rules, *, probabilities: bool) -> None:
+        self.tally = rules.tally(counted=True)
+        self.baselines: dict[str, tuple[Baseline, Tally]] = {
+            name: (baseline, rules.tally())
+            for name, baseline in baselines(rules.task, probabilities=probabilities).items()
+        }
+        self.absent = 0
+        self.not_finite = 0
+
+    def ask(self, outputs: Outputs) -> None:
+        """Count what cannot be used of the answers to some events, when they were given."""
+        self.absent += outputs.absent
+        self.not_finite += outputs.not_finite
+
+    def score(self, ys: Sequence[Any], outputs: Outputs, beside: Sequence[Outputs]) -> None:
+        """Score answers by their labels, in order; `beside` are those of the baselines. Not beyond a score point."""
+        self.tally.add(ys, outputs)
+        for (_, tally), others in zip(self.baselines.values(), beside, strict=True):
+            tally.add(ys, others)
+
+    def scores(self) -> Scores:
+        """Return the scores of the model now."""
+        return self.tally.values()
+
+    def baseline_scores(self) -> dict[str, Scores]:
+        """Return the scores of the baselines now."""
+        return {name: tally.values() for name, (_, tally) in self.baselines.items()}
+
+    def details(self) -> dict[str, Any]:
+        """Return what else is known of the predictions, as plain values: the same before and after JSON."""
+        details: dict[str, Any] = {"outputs": {"absent": self.absent, "not_finite": self.not_finite}}
+        if self.tally.pairs is not None:
+            pairs = self.tally.pairs
+            details["confusion"] = confusion_table(pairs.total.counts, pairs.counts_in_window())
+        return details
+
+    def renew(self) -> None:
+        """Begin a new version: what is counted since the last one begins anew."""
+        for tally in (self.tally, *(tally for _, tally in self.baselines.values())):
+            tally.renew()

@@ -1,0 +1,28 @@
+"""What is known of a version's predictions beside scores, for people: unusable answers, the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stream.commands.opened import console, print_table, told
+
+
+def print_details(details: Mapping[str, Any]) -> None:
+    """Print what there is."""
+    if outputs := details.get("outputs"):
+        console().print(f"  predictions  absent {told(outputs['absent'])}  not finite {told(outputs['not_finite'])}")
+    if confusion := details.get("confusion"):
+        _print_confusion(confusion)
+
+
+def _print_confusion(confusion: Mapping[str, Any]) -> None:
+    """Print a line for each true label: the counts by predicted label, and in brackets those of the window."""
+    labels = [told(label) if isinstance(label, bool) else str(label) for label in confusion["labels"]]
+    lines = [
+        (label, *(f"{told(count)} ({told(recent)})" for count, recent in zip(*both, strict=True)))
+        for label, *both in zip(labels, confusion["counts"], confusion["window"], strict=True)
+    ]
+    if lines:
+        title = "confusion: lines are true labels, columns predicted ones (in brackets: in the window)"
+        print_table(title, ["", *labels], lines)

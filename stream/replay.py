@@ -15,7 +15,7 @@ from learners.errors import StateError
 from store import ModelStore
 from store.errors import BytesExpired, CorruptSnapshot
 from store.types import Cursor, Run, Segment, TopicPosition, Version
-from stream.config import BOUND_MAX, Config
+from stream.config import Config
 from stream.decode import Decoder
 from stream.environment import differences, environment
 from stream.errors import LogLost, LogMismatch, LogUnreachable, NotEqual
@@ -23,6 +23,7 @@ from stream.gate import Gate
 from stream.genesis import untrained
 from stream.log import POLL_S_MAX, Batch, Log, Span, split
 from stream.schema import Schema
+from stream.tables import BOUND_MAX
 
 SILENCE_S_MAX = 30.0
 """How long a partition may bring nothing before events that should be in it are said to be gone."""

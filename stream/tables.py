@@ -1,0 +1,144 @@
+"""The tables of `tidemark.toml`: what each setting is, and what it may be. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+Task = Literal["binary", "multiclass", "regression"]
+BOUND_MAX = 1e300
+"""The widest bound that [gate] may set. Replay decodes by it: what was held then is held by the record."""
+
+_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def read_duration(value: Any) -> Any:
+    """Read "500ms", "60s", "10m", "12h" or "7d"; other values are left to pydantic.
+
+    >>> read_duration("90s")
+    datetime.timedelta(seconds=90)
+    """
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value.strip())):
+        return timedelta(seconds=float(found[1]) * _UNITS_S[found[2]])
+    if isinstance(value, (str, bool)):
+        told = 'expected a duration such as "500ms", "60s", "10m", "12h" or "7d"'
+        raise ValueError(told)  # noqa: TRY004 - pydantic gathers ValueErrors
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+
+
+class Table(BaseModel):
+    """A table of the file: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelTable(Table):
+    """`[model]`: what is learned, from which field, by which learner."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    task: Task
+    target: str = Field(min_length=1)
+    learner: str = Field(min_length=1)
+    positive: str | bool | int | float | None = None
+
+    @model_validator(mode="after")
+    def _positive_is_binary(self) -> Self:
+        if self.positive is not None and self.task != "binary":
+            raise ValueError(f'`positive` belongs to task = "binary", not to "{self.task}"')
+        return self
+
+
+class SourceTable(Table):
+    """`[source]`: the log of events, and which of its fields mean what."""
+
+    log: str = Field(min_length=1)
+    start: str | dict[int, Annotated[int, Field(ge=0)]] = "earliest"
+    moment: str | None = None
+    id: str | None = None
+    ignore: tuple[str, ...] = ()
+    kafka: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("kafka", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        """Let librdkafka's numbers and booleans be written as such."""
+        if not isinstance(value, dict):
+            return value
+        return {key: str(v).lower() if isinstance(v, bool) else str(v) for key, v in value.items()}
+
+
+class FieldTable(Table):
+    """One feature of `[schema]`: its type, and optionally bounds, allowed values, if it must be there, its owner."""
+
+    type: Literal["number", "bool", "category", "time"]
+    min: float | None = None
+    max: float | None = None
+    values: tuple[str, ...] | None = None
+    required: bool = False
+    owner: str | None = None
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        if self.type != "number" and (self.min is not None or self.max is not None):
+            raise ValueError(f"`min` and `max` are for numbers, not for {self.type}")
+        if self.type != "category" and self.values is not None:
+            raise ValueError(f"`values` is for categories, not for {self.type}")
+        return self
+
+
+class LabelsTable(Table):
+    """`[labels]`: labels that come later than their events."""
+
+    moment: str = Field(min_length=1)
+    timeout: Duration | None = None
+    default: str | bool | int | float | None = None
+    pending_max: int = Field(default=1_000_000, ge=1)
+
+    @model_validator(mode="after")
+    def _default_needs_timeout(self) -> Self:
+        if self.default is not None and self.timeout is None:
+            raise ValueError("`default` is learned when the `timeout` is over: set that too")
+        return self
+
+
+class ValidationTable(Table):
+    """`[validation]`: which of river's metrics, how long the window is (events), and the factor of faded scores."""
+
+    metrics: tuple[str, ...] = ()
+    window: int = Field(default=1000, ge=1, le=1_000_000)
+    fading: float | None = Field(default=None, gt=0, lt=1)
+    unsupervised: Literal["label", "question"] = "label"
+
+
+class SnapshotsTable(Table):
+    """`[snapshots]`: how often a version is saved, and how many keep their bytes."""
+
+    every_events: int = Field(default=50_000, ge=1)
+    every: Duration = timedelta(seconds=60)
+    keep_last: int = Field(default=20, ge=1)
+    held_bytes_max: int = Field(default=8 << 20, ge=1)
+
+
+class GateTable(Table):
+    """`[gate]`: numbers beyond +-bound are held: one 1e308 ruins a learner for ever."""
+
+    bound: float = Field(default=1e15, gt=0, le=BOUND_MAX)
+
+
+class PublishTable(Table):
+    """`[publish]`: champion follows head by itself, by learned events or by time."""
+
+    every_events: int | None = Field(default=None, ge=1)
+    every: Duration | None = None
+
+
+class StoreTable(Table):
+    """`[store]`: the database."""
+
+    url: str = "sqlite:///tidemark.db"

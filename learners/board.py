@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +12,22 @@ from learners.metrics import Metric
 from learners.outputs import Outputs
 from learners.progressive import Scores, Tally
 from learners.recipe import Task
+from learners.slices import SLICES_MAX, FieldSlices
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a model is scored: by which metrics, over how many events, with which fading factor (None: none)."""
+    """How a model is scored: by which metrics, over how many events, with which fading factor (None: none).
+
+    `slices` are the fields by whose values scores are given too, for at most `slices_max` values each.
+    """
 
     metrics: tuple[Metric, ...]
     window: int
     task: Task
     fading: float | None = None
+    slices: tuple[str, ...] = ()
+    slices_max: int = SLICES_MAX
 
     def tally(self, *, counted: bool = False) -> Tally:
         """Return the scores of one predictor, of nothing yet; `counted`: with counts of pairs in any case."""
@@ -41,6 +47,7 @@ class Board:
             name: (baseline, rules.tally())
             for name, baseline in baselines(rules.task, probabilities=probabilities).items()
         }
+        self.slices = [FieldSlices(name, rules.slices_max, rules.window) for name in rules.slices]
         self.absent = 0
         self.not_finite = 0
 
@@ -49,9 +56,13 @@ class Board:
         self.absent += outputs.absent
         self.not_finite += outputs.not_finite
 
-    def score(self, ys: Sequence[Any], outputs: Outputs, beside: Sequence[Outputs]) -> None:
+    def score(
+        self, xs: Sequence[Mapping[str, Any]], ys: Sequence[Any], outputs: Outputs, beside: Sequence[Outputs]
+    ) -> None:
         """Score answers by their labels, in order; `beside` are those of the baselines. Not beyond a score point."""
-        self.tally.add(ys, outputs)
+        columns = self.tally.add(ys, outputs)
+        for field in self.slices:
+            field.add(xs, self.tally.scores, columns)
         for (_, tally), others in zip(self.baselines.values(), beside, strict=True):
             tally.add(ys, others)
 
@@ -69,6 +80,8 @@ class Board:
         if self.tally.pairs is not None:
             pairs = self.tally.pairs
             details["confusion"] = confusion_table(pairs.total.counts, pairs.counts_in_window())
+        if self.slices:
+            details["slices"] = {field.name: field.values(self.tally.names, self.tally.scores) for field in self.slices}
         return details
 
     def renew(self) -> None:

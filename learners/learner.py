@@ -23,6 +23,7 @@ from learners.pending import LabelPolicy, Pending, Round, ask_then_reveal, revea
 from learners.predictor import Prediction, Predictor, needs_probabilities
 from learners.progressive import Scores
 from learners.recipe import Recipe
+from learners.slices import SLICES_MAX
 from learners.state import dump, load
 
 
@@ -46,19 +47,23 @@ class Learner:
         labels: LabelPolicy | None = None,
         at_question: bool = False,
         fading: float | None = None,
+        slices: Sequence[str] = (),
+        slices_max: int = SLICES_MAX,
     ) -> Learner:
         """Return an untrained learner. Raises MetricError for a metric that does not fit the task or the model.
 
         `features` is the order in which the model sees them, `window` the events of windowed scores and between points.
         With `labels`, labels come later than their events; without, each comes with its event. `at_question`:
         unsupervised parts of a pipeline learn when an event is asked (river's compose.learn_during_predict). `fading`:
-        the factor of faded scores, between 0 and 1.
+        the factor of faded scores, between 0 and 1. `slices`: features by whose values scores are given too, for the
+        first `slices_max` values of each.
         """
         assert window > 0
         assert fading is None or 0 < fading < 1
         asked = read_metrics(metrics, recipe.task)
         probabilities = needs_probabilities(recipe, asked, features)
-        rules = Rules(asked, window, recipe.task, fading)
+        assert set(slices) <= set(features)
+        rules = Rules(asked, window, recipe.task, fading, tuple(dict.fromkeys(slices)), slices_max)
         return cls(
             Parts(
                 recipe=replace(recipe, search_path=None),
@@ -144,7 +149,7 @@ class Learner:
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
         outputs = self._answered(self._predict_then_learn(xs, ys, first))
         beside = [baseline.predict_then_learn(ys) for baseline, _ in parts.board.baselines.values()]
-        parts.board.score(ys, outputs, beside)
+        parts.board.score(xs, ys, outputs, beside)
         parts.learned += len(ys)
 
     def _answered(self, raw: Sequence[Any]) -> Outputs:
@@ -192,7 +197,7 @@ class Learner:
             entries = part.revealed[start : start + self.window - self.learned % self.window]
             beside = [outputs_of([entry.answers[i] for entry in entries]) for i in range(len(parts.board.baselines))]
             outputs = self._predictor.outputs([entry.raw for entry in entries])
-            parts.board.score([entry.y for entry in entries], outputs, beside)
+            parts.board.score([entry.x for entry in entries], [entry.y for entry in entries], outputs, beside)
             parts.learned += len(entries)
             start += len(entries)
             if self.learned % self.window == 0:
@@ -239,7 +244,8 @@ class Learner:
     def details(self) -> dict[str, Any]:
         """Return what else is known of the predictions, as plain values.
 
-        "outputs": {"absent", "not_finite"}; for classes "confusion": {"labels", "counts", "window"}.
+        "outputs": {"absent", "not_finite"}; for classes "confusion": {"labels", "counts", "window"}; if asked for
+        "slices": {field: {value: {"events", "window", "scores"}}}.
         """
         return self._parts.board.details()
 

@@ -105,7 +105,7 @@ class Tally:
 
     >>> from learners.metrics import read_metrics
     >>> tally = Tally(read_metrics(["Accuracy"], "binary"), window=3, binary=True)
-    >>> tally.add([True, False, True], Outputs([None, False, False]))
+    >>> _ = tally.add([True, False, True], Outputs([None, False, False]))
     >>> tally.values()
     {'Accuracy': {'cumulative': 0.5, 'window': 0.5, 'since_last': 0.5}}
     """
@@ -129,10 +129,9 @@ class Tally:
         ]
         self.pairs = next((score for score in self.scores if isinstance(score, CountScore)), None)
 
-    def add(self, ys: Sequence[Any], outputs: Outputs) -> None:
-        """Score the outputs of events, in order."""
-        for score in self.scores:
-            score.add(ys, outputs)
+    def add(self, ys: Sequence[Any], outputs: Outputs) -> list[Columns]:
+        """Score the outputs of events, in order; return the columns that each score made of them."""
+        return [score.add(ys, outputs) for score in self.scores]
 
     def renew(self) -> None:
         """Begin a new version."""

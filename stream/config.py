@@ -91,6 +91,11 @@ class Config(BaseSettings):
             return f"sqlite:///{(self.base / path).resolve()}"
         return self.store.url
 
+    @property
+    def slices(self) -> list[Any] | None:
+        """The fields of slices, and how many values each may have."""
+        return [*self.validation.slices, self.validation.slices_max] if self.validation.slices else None
+
     def fixed(self, identity: str) -> dict[str, Any]:
         """Return what may not change once the model has versions; `identity` is the recipe's canonical form."""
         return {
@@ -112,6 +117,7 @@ class Config(BaseSettings):
             "validation.metrics": list(self.metrics),
             "validation.window": self.validation.window,
             "validation.fading": self.validation.fading,
+            "validation.slices": self.slices,
         }
 
     def public(self) -> dict[str, Any]:

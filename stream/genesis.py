@@ -130,12 +130,21 @@ def _refuse_if_all_held(first: _FirstEvents, schema: Schema) -> None:
 
 def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
     """Return the learner that has learned nothing. Raises `MetricError` for a metric that does not fit."""
+    unknown = [name for name in config.validation.slices if name not in schema.names]
+    if unknown:
+        raise ConfigError(
+            f"validation.slices: expected features of the schema, which are {', '.join(schema.names):.1000}; "
+            f"found {', '.join(unknown)}",
+            "declare the field in [schema]; a recipe can leave a feature out: compose.Discard('field') | …",
+        )
     return Learner.new(
         recipe,
         features=schema.names,
         metrics=config.metrics,
         window=config.validation.window,
         fading=config.validation.fading,
+        slices=config.validation.slices,
+        slices_max=config.validation.slices_max,
         labels=_label_policy(config, schema),
         at_question=config.validation.unsupervised == "question",
     )

@@ -108,11 +108,13 @@ class LabelsTable(Table):
 
 
 class ValidationTable(Table):
-    """`[validation]`: which of river's metrics, how long the window is (events), and the factor of faded scores."""
+    """`[validation]`: which of river's metrics, over how many events, faded how, and for the values of which fields."""
 
     metrics: tuple[str, ...] = ()
     window: int = Field(default=1000, ge=1, le=1_000_000)
     fading: float | None = Field(default=None, gt=0, lt=1)
+    slices: tuple[str, ...] = ()
+    slices_max: int = Field(default=50, ge=1, le=1000)
     unsupervised: Literal["label", "question"] = "label"
 
 

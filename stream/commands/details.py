@@ -1,4 +1,4 @@
-"""What is known of a version's predictions beside scores, for people: unusable answers, the confusion matrix."""
+"""What is known of a version's predictions beside scores, for people: unusable answers, confusion matrix, slices."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ def print_details(details: Mapping[str, Any]) -> None:
         console().print(f"  predictions  absent {told(outputs['absent'])}  not finite {told(outputs['not_finite'])}")
     if confusion := details.get("confusion"):
         _print_confusion(confusion)
+    for field, slices in details.get("slices", {}).items():
+        _print_slices(field, slices)
 
 
 def _print_confusion(confusion: Mapping[str, Any]) -> None:
@@ -26,3 +28,16 @@ def _print_confusion(confusion: Mapping[str, Any]) -> None:
     if lines:
         title = "confusion: lines are true labels, columns predicted ones (in brackets: in the window)"
         print_table(title, ["", *labels], lines)
+
+
+def _print_slices(field: str, slices: Mapping[str, Any]) -> None:
+    """Print a line for each value of a field, those with most events first."""
+    metrics = [*dict.fromkeys(metric for entry in slices.values() for metric in entry["scores"])]
+    judged = [(metric, span) for span in ("cumulative", "window") for metric in metrics]
+    lines = [
+        (value, entry["events"], entry["window"], *(entry["scores"][metric][span] for metric, span in judged))
+        for value, entry in sorted(slices.items(), key=lambda item: -item[1]["events"])
+    ]
+    columns = [field, "events", "in the window", *(f"{metric} {span}" for metric, span in judged)]
+    if lines:
+        print_table(f"slices by {field}", columns, lines)

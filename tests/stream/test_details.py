@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.world import World
+from tests.world import ELEC2, World
 
 LABELS = '[labels]\nmoment = "known_at"'
 VALIDATION = (
@@ -27,11 +27,13 @@ def events(count: int, seed: int) -> list[dict[str, Any]]:
     return made
 
 
-def world_of(folder: Path, made: list[Any], more: str = "", validation: str = VALIDATION) -> World:
+def world_of(
+    folder: Path, made: list[Any], more: str = "", validation: str = VALIDATION, learner: str = ELEC2
+) -> World:
     world = World(folder)
     world.write_events("events.jsonl", made)
     ignored = "" if more else 'ignore = ["known_at"]\n'
-    world.configure(log="file:events.jsonl", more=f'moment = "at"\n{ignored}{more}\n{validation}')
+    world.configure(log="file:events.jsonl", learner=learner, more=f'moment = "at"\n{ignored}{more}\n{validation}')
     return world
 
 
@@ -89,6 +91,44 @@ def test_fading_may_not_change_once_something_was_learned(tmp_path: Path) -> Non
     for other in ("fading = 0.9", ""):
         world_of(tmp_path, made, validation=VALIDATION.replace("fading = 0.99", other))
         assert "validation.fading" in world.run("train", "--until-end", code=2).stderr
+
+
+SLICED = VALIDATION.replace("fading", 'slices = ["carrier"]\nslices_max = 3\nfading')
+DISCARDING = "compose.Discard('carrier') | preprocessing.StandardScaler() | linear_model.LogisticRegression()"
+
+
+@pytest.mark.parametrize("more", ["", LABELS])
+def test_slices_are_kept_shown_and_proved(tmp_path: Path, more: str) -> None:
+    made = events(700, 6)
+    for number, event in enumerate(made):
+        if number % 5:
+            event["carrier"] = "ABCDEFG"[number % 7]
+    world = world_of(tmp_path, made, more, SLICED, DISCARDING)
+    world.train("--close")
+    shown = world.json("show", "head")
+    slices = shown["details"]["slices"]["carrier"]
+    assert len(slices) == 5
+    if not more:
+        assert list(slices) == ["(missing)", "B", "C", "D", "(other)"]
+        assert slices["(missing)"]["events"] == 140
+    assert sum(each["events"] for each in slices.values()) == 700
+    assert sum(each["window"] for each in slices.values()) == 100
+    right = sum(each["events"] * each["scores"]["Accuracy"]["cumulative"] for each in slices.values())
+    assert shown["scores"]["Accuracy"]["cumulative"] == pytest.approx(right / 700)
+    assert {each["equal"] for each in world.json("verify", "all")} == {True}
+    assert "slices by carrier" in world.run("show", "head").stdout
+    world_of(tmp_path, made, more, SLICED.replace("= 3", "= 4"), DISCARDING)
+    assert "validation.slices" in world.run("train", "--until-end", code=2).stderr
+
+
+@pytest.mark.parametrize("declared", ["", "[schema]\na = { type = 'number' }\nb = { type = 'number' }\n"])
+def test_slices_by_what_is_no_feature_are_refused(tmp_path: Path, declared: str) -> None:
+    world = world_of(tmp_path, events(50, 7), validation=f"{declared}{SLICED}")
+    told = world.run("train", "--until-end", code=2).stderr
+    assert "expected features of the schema, which are" in told
+    assert "found carrier" in told
+    assert "compose.Discard" in told
+    assert not (tmp_path / "tidemark.db").exists()
 
 
 @pytest.mark.parametrize("wrong", ["0", "1", "1.5", "-0.1", '"much"', "nan"])

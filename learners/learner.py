@@ -100,8 +100,17 @@ class Learner:
 
     @property
     def learned(self) -> int:
-        """Events learned since the model was new."""
+        """Events learned since the model was new; while it was static, those that it would have learned."""
         return self._parts.learned
+
+    @property
+    def static(self) -> bool:
+        """Whether the model is static: it is asked and judged as ever, and learns nothing."""
+        return self._parts.static_since is not None
+
+    def switch(self, *, static: bool) -> None:
+        """Make the model static from here on, or let it learn again."""
+        self._parts.static_since = self.learned if static else None
 
     @property
     def pending(self) -> int:
@@ -165,7 +174,7 @@ class Learner:
     def _ask_then_reveal(self, pending: Pending, events: Sequence[tuple[dict[str, Any], Any, int, int | None]]) -> None:
         """Ask each event at its time, and learn each label at its own."""
         with self._parts.learning():
-            for part in ask_then_reveal(pending, self._predictor.ask, self._parts.model.learn_one, events):
+            for part in ask_then_reveal(pending, self._predictor.ask, self._parts.learn, events):
                 self._judge(part)
         pending.pack()
 
@@ -173,7 +182,7 @@ class Learner:
         """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""
         if self._parts.pending is not None:
             with self._parts.learning():
-                for part in reveal_the_rest(self._parts.pending, self._parts.model.learn_one):
+                for part in reveal_the_rest(self._parts.pending, self._parts.learn):
                     self._judge(part)
 
     def _judge(self, part: Round) -> None:
@@ -205,7 +214,7 @@ class Learner:
 
     def _predict_then_learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> list[Any]:
         """Return the raw answers. Nothing else happens for one event: what can be done for many is done after."""
-        ask, learn = self._predictor.ask, self._parts.model.learn_one
+        ask, learn = self._predictor.ask, self._parts.learn
         raw: list[Any] = []
         keep = raw.append
         feed = iter(xs)
@@ -245,9 +254,10 @@ class Learner:
         """Return what else is known of the predictions, as plain values.
 
         "outputs": {"absent", "not_finite"}; for classes "confusion": {"labels", "counts", "window"}; if asked for
-        "slices": {field: {value: {"events", "window", "scores"}}}.
+        "slices": {field: {value: {"events", "window", "scores"}}}; of a static model "static": {"of", "since_learned",
+        "events"}: how many events had been learned before, how many were judged since.
         """
-        return self._parts.board.details()
+        return self._parts.details()
 
     def point(self) -> None:
         """Record a score point, unless there is one for this count of events."""

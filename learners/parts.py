@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +50,10 @@ class Sealed:
 
 @dataclass(slots=True)
 class Parts:
-    """All that is saved. `learned` counts events of the whole lineage."""
+    """All that is saved. `learned` counts events of the whole lineage: their label came, and they were judged.
+
+    `static_since` is the count from which on the model is static: it is asked and judged, and learns nothing.
+    """
 
     recipe: Recipe
     features: tuple[str, ...]
@@ -64,7 +67,25 @@ class Parts:
     inputs: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=INPUTS_MAX))
     pending: Pending | None = None
     at_question: bool = False
+    static_since: int | None = None
 
     def learning(self) -> AbstractContextManager[Any]:
         """Return the context in which events are asked and learned."""
-        return compose.learn_during_predict() if self.at_question else nullcontext()
+        at_question = self.at_question and self.static_since is None
+        return compose.learn_during_predict() if at_question else nullcontext()
+
+    @property
+    def learn(self) -> Callable[[Any, Any], Any]:
+        """What is done with an event whose label has come; nothing while the model is static."""
+        return self.model.learn_one if self.static_since is None else _learn_nothing
+
+    def details(self) -> dict[str, Any]:
+        """Return what is known of the predictions beside scores, as plain values."""
+        if self.static_since is None:
+            return self.board.details()
+        stale = {"of": "model", "since_learned": self.static_since, "events": self.learned - self.static_since}
+        return {**self.board.details(), "static": stale}
+
+
+def _learn_nothing(x: Any, y: Any) -> None:
+    del x, y

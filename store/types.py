@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 RunKind = Literal["read", "late", "skip", "gap"]
-VersionKind = Literal["genesis", "save", "skip", "closing"]
+VersionKind = Literal["genesis", "save", "skip", "closing", "freeze", "thaw"]
 MoveKind = Literal["genesis", "save", "rewind", "skip", "undo", "promote", "publish", "reopen"]
 HoldKind = Literal["malformed", "suspect"]
 Scores = Mapping[str, Mapping[str, float | None]]

@@ -123,6 +123,11 @@ class _Consumer:
     def settle(self) -> bool:
         """Settle where a model without versions starts, and its schema; False if stopped, or if the log is empty."""
         recipe, log = self.open()
+        if self.config.model.mode == "static":
+            raise ConfigError(
+                'expected a model that has learned something for [model] mode = "static", found one without versions',
+                'train it first with mode = "dynamic", then make it static',
+            )
         if self.schema is None:
             self.start = log.start(self.config.source.start)
             until_end = self.options.until_end or log.finite
@@ -205,6 +210,7 @@ class _Consumer:
             run=run.run,
             config_hash=self.config.hash,
             tell=self.screen.training,
+            static=self.config.model.mode == "static",
         )
         gc.collect()
         gc.freeze()  # what was imported stays: the collector need not look at it again and again while learning

@@ -133,9 +133,12 @@ def refill(store: ModelStore, log: Log, version: Version, tell: Tell) -> None:
 
 
 def replay_version(store: ModelStore, log: Log, version: Version, learner: Learner, tell: Tell) -> Sealed:
-    """Let the learner of a version's parent learn the version's segment (or reveal what is pending), and seal it."""
-    if version.kind == "closing":
-        learner.close()
+    """Let the learner of a version's parent do what the version did, and learn its segment; seal it."""
+    match version.kind:
+        case "closing":
+            learner.close()
+        case "freeze" | "thaw":
+            learner.switch(static=version.kind == "freeze")
     segment = store.segment(version.version)
     if log.topic not in version.position.topics:
         raise LogMismatch(f"expected the topic {', '.join(version.position.topics)}, found {log.topic}")

@@ -45,6 +45,7 @@ class ModelTable(Table):
     task: Task
     target: str = Field(min_length=1)
     learner: str = Field(min_length=1)
+    mode: Literal["dynamic", "static"] = "dynamic"
     positive: str | bool | int | float | None = None
 
     @model_validator(mode="after")

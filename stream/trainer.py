@@ -35,7 +35,7 @@ DETAIL_CHARS_MAX = 4000
 class Trainer:
     """One model's training: its log, gate, store and owner. `ends` is where to stop, None is never.
 
-    `tell` is called with the vitals after every batch; it must be cheap.
+    `tell` is called with the vitals after every batch; it must be cheap. `static`: the model is not to learn.
     """
 
     log: Log
@@ -48,6 +48,7 @@ class Trainer:
     run: int
     config_hash: str
     tell: Callable[[Vitals, Learner], None]
+    static: bool = False
     raises: int = 0
 
     def train(self) -> Version:
@@ -56,6 +57,8 @@ class Trainer:
         learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
         self.log.seek(head.position.topics[self.log.topic])
         self.owner.follows(ref)
+        if learner.static != self.static:
+            head, ref = self._switch(learner, head, ref)
         segment = OpenSegment.after(self.log.topic, head)
 
         while not self.stop.requested and not segment.reached(self.ends):
@@ -89,6 +92,14 @@ class Trainer:
             self.schedule.restart()
             raise LearnerTainted(f"{self.log.topic}[{partition}] at offset {offset}: {failed.cause!r}") from failed
         self.schedule.learned(len(batch), time.perf_counter() - began)
+
+    def _switch(self, learner: Learner, head: Version, ref: Ref) -> tuple[Version, Ref]:
+        """Save a version that read nothing: from it on the model is static, or learns again, as it is configured."""
+        learner.switch(static=self.static)
+        segment = OpenSegment.after(self.log.topic, head)
+        if self.static:
+            return self._save(learner, segment, ref, "static from here on", "freeze")
+        return self._save(learner, segment, ref, "learns again from here on", "thaw")
 
     def _finish(self, learner: Learner, segment: OpenSegment, ref: Ref) -> Version:
         """Save what is not saved; at the end of the log also the last point of the score series."""
@@ -137,12 +148,14 @@ class Trainer:
         new = new_version(learner, segment, self.run, self.config_hash, "events were lost by the log")
         self.store.save(new, ref=ref, who=who())
 
-    def _save(self, learner: Learner, segment: OpenSegment, ref: Ref, reason: str) -> tuple[Version, Ref]:
+    def _save(
+        self, learner: Learner, segment: OpenSegment, ref: Ref, reason: str, kind: VersionKind = "save"
+    ) -> tuple[Version, Ref]:
         """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""
         now = time.monotonic()
         publish = self.schedule.publishes(segment, now)
         try:
-            new = new_version(learner, segment, self.run, self.config_hash, reason)
+            new = new_version(learner, segment, self.run, self.config_hash, reason, kind)
         except LearnFailed as failed:
             raise _failed_on_none(failed) from failed
         head, ref = self.store.save(new, ref=ref, who=who(), publish=publish)

@@ -10,6 +10,10 @@ from stream.commands.opened import console, print_table, told
 
 def print_details(details: Mapping[str, Any]) -> None:
     """Print what there is."""
+    if static := details.get("static"):
+        since, events = told(static["since_learned"]), told(static["events"])
+        who = "static" if static["of"] == "model" else static["of"]
+        console().print(f"  {who:<12} since {since} events were learned; {events} were judged since", highlight=False)
     if outputs := details.get("outputs"):
         console().print(f"  predictions  absent {told(outputs['absent'])}  not finite {told(outputs['not_finite'])}")
     if confusion := details.get("confusion"):

@@ -38,10 +38,14 @@ def _status(model: ModelStore) -> dict[str, Any]:
     beat = model.heartbeat()
     state = state_of(beat, datetime.now(UTC))
     champion = model.ref("champion")
+    static = head.proof.details.get("static", {})
+    static = static if static.get("of") == "model" else {}
     return {
         "state": state,
         "head": head.version,
         "champion": champion.version if champion else None,
+        "mode": "static" if static else "dynamic",
+        "static_since": static["since_learned"] if static else None,
         "learned": head.accounts.learned,
         "held": head.accounts.held,
         "lag": beat.lag if beat else None,

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, and_, func, select
 
-from store import scores, snapshots
+from store import refs, scores, snapshots
 from store.engine import transaction
 from store.schema import held_events, segment_holds, segment_runs, versions
-from store.types import Run, ScorePoint, VersionKind
+from store.types import Move, Run, ScorePoint, VersionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,11 @@ class History:
                 (entry.version, Run(entry.topic, entry.partition, entry.start, entry.stop, entry.events, entry.kind))
                 for entry in connection.execute(query)
             ]
+
+    def moves_by_hand(self, *, last: int | None = None) -> list[Move]:
+        """Return the moves that are no saves and no publishing, oldest first; at most the last so many."""
+        with self._reading() as connection:
+            return refs.by_hand(connection, self.name, last)
 
     def points_beside(self, version: int) -> list[tuple[int, ScorePoint]]:
         """Return (version, point) of all versions outside the lineage of a version, by version and events."""

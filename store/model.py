@@ -116,10 +116,10 @@ class ModelStore(History):
             snapshots.numbered(connection, self.name, version)
             scores.add(connection, self.name, version, points)
 
-    def points(self, version: int) -> list[tuple[int, ScorePoint]]:
-        """Return (version, point) along the lineage of a version, by events."""
+    def points(self, version: int, *, last: int | None = None) -> list[tuple[int, ScorePoint]]:
+        """Return (version, point) along the lineage of a version, by events; at most the last so many."""
         with self._reading() as connection:
-            return scores.along(connection, self.name, version)
+            return scores.along(connection, self.name, version, last)
 
     def held(self, *, limit: int | None = None) -> list[HeldEvent]:
         """Return held events by topic, partition and offset, at most `limit`."""

@@ -19,7 +19,8 @@ from store.types import Move, MoveKind, Ref, Version
 
 HEAD = "head"
 CHAMPION = "champion"
-NOT_UNDONE = ("genesis", "save", "publish", "reopen")  # moves that training makes by itself
+TRAINING = ("genesis", "save", "publish")
+NOT_UNDONE = (*TRAINING, "reopen")  # moves that training makes by itself
 _NAME = re.compile(r"(?!v?\d+\Z)[A-Za-z][A-Za-z0-9_.-]{0,99}\Z")  # nothing that reads as a version
 
 
@@ -123,6 +124,13 @@ def logged(connection: Connection, model: str, name: str | None) -> list[Move]:
     query = select(moves).where(moves.c.model == model)
     query = query.order_by(moves.c.at, moves.c.ref, moves.c.move) if name is None else query.where(moves.c.ref == name)
     return [_read(entry) for entry in connection.execute(query.order_by(moves.c.move))]
+
+
+def by_hand(connection: Connection, model: str, last: int | None) -> list[Move]:
+    """Return the moves that somebody made, not training by itself, in the order they were made; only the last ones."""
+    query = select(moves).where(moves.c.model == model, moves.c.kind.not_in(TRAINING))
+    query = query.order_by(moves.c.at.desc(), moves.c.ref.desc(), moves.c.move.desc()).limit(last)
+    return [_read(entry) for entry in connection.execute(query)][::-1]
 
 
 def move_to(connection: Connection, model: str, name: str, version: int) -> Ref:

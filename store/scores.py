@@ -31,12 +31,13 @@ def add(connection: Connection, model: str, version: int, points: Sequence[Score
     connection.execute(insert(connection, score_points).on_conflict_do_nothing(), values)
 
 
-def along(connection: Connection, model: str, version: int) -> list[tuple[int, ScorePoint]]:
-    """Return (version, point) for the lineage of a version, by events."""
+def along(connection: Connection, model: str, version: int, last: int | None = None) -> list[tuple[int, ScorePoint]]:
+    """Return (version, point) for the lineage of a version, by events; at most the last so many."""
     snapshots.numbered(connection, model, version)
     line = snapshots.ancestry(model, version).subquery()
     of_line = select(score_points).where(score_points.c.version.in_(select(line.c.version)))
-    return _read(connection, model, of_line.order_by(score_points.c.events, score_points.c.version))
+    newest = of_line.order_by(score_points.c.events.desc(), score_points.c.version.desc()).limit(last)
+    return _read(connection, model, newest)[::-1]
 
 
 def beside(connection: Connection, model: str, version: int) -> list[tuple[int, ScorePoint]]:

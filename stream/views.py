@@ -61,12 +61,20 @@ def report(
     *,
     config: ConfigFile = TOML,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The page to write; else report.html.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="A live view of training in the terminal instead.")] = False,
     json: Json = False,
 ) -> None:
     """Write one HTML file with scores, baselines, slices, labels, moves; tell the main numbers here.
 
     With --json all of it is printed as JSON, and the file is written only with -o.
     """
+    if watch and (json or output is not None or version != "head"):
+        raise typer.BadParameter("expected --watch alone: it shows head, and writes nothing")
+    if watch:
+        from stream.commands import watching  # noqa: PLC0415
+
+        watching.watch(config)
+        return
     from stream.commands import reporting  # noqa: PLC0415
 
     reporting.report(config, version, output=output, as_json=json)

@@ -57,7 +57,7 @@ def print_json(value: Any) -> None:
 def print_table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
     """Print a table; numbers to the right. Columns that do not fit are left out, from the right, and it says so."""
     out = console()
-    texts = [[_short(told(value)) for value in line] for line in lines]
+    texts = [[short(told(value)) for value in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
     fitting = len(columns)
     while fitting > 1 and sum(widths[:fitting]) + GAP * (fitting - 1) > out.width:
@@ -75,7 +75,8 @@ def print_table(title: str, columns: Sequence[str], lines: Sequence[Sequence[Any
         out.print(f"({', '.join(columns[fitting:])}: in a wider terminal, or with --json)", highlight=False)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Put a text on one line that fits a cell."""
     line = " ".join(text.split())
     return line if len(line) <= CELL_CHARS_MAX else f"{line[: CELL_CHARS_MAX - 1]}…"
 

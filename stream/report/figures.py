@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Inter, Roboto, "Helvetica Neue", Arial, sans-serif'
+FONT = '-apple-system, "Segoe UI", Inter, system-ui, Roboto, "Helvetica Neue", Arial, sans-serif'
 POINTS_MAX = 600
 """Points of one line: more than a screen has columns for only make the page heavy."""
 BASELINE_LINES = (("var(--one)", "dash"), ("var(--two)", "dot"), ("var(--three)", "dashdot"))

@@ -12,9 +12,6 @@ from store.history import Holds, Outline
 from store.types import Move, MoveKind, ScorePoint, Scores, Version, VersionKind
 from stream.report.verdicts import Verdict, judge
 
-MADE_BY_TRAINING = ("genesis", "save", "publish")
-"""Moves of references that are no news: their versions tell all of it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -97,7 +94,7 @@ class Report:
 def gather(model: ModelStore, selector: int | str, *, now: datetime) -> Report:
     """Read what there is of a version and its lineage. Raises `NoSuchVersion`."""
     version = model.version(selector)
-    refs, moves = model.refs(), model.moves()  # before the outline, so that it has every version they name
+    refs, moves = model.refs(), model.moves_by_hand()  # before the outline, so that it has every version they name
     versions = {each.version: each for each in model.outline()}
     accounts = version.accounts
     return Report(
@@ -125,8 +122,8 @@ def gather(model: ModelStore, selector: int | str, *, now: datetime) -> Report:
         beside=_branches(_points(model.points_beside(version.version), versions), versions),
         versions=tuple(versions.values()),
         line=_line(version, versions),
-        moves=tuple(_moved(move, versions) for move in moves if move.kind not in MADE_BY_TRAINING),
-        published=sum(move.kind == "publish" for move in moves),
+        moves=tuple(_moved(move, versions) for move in moves),
+        published=sum(move.kind == "publish" for move in model.moves("champion")),
         held=tuple(model.holds(version.version)),
         passed=_passed(model, version),
     )

@@ -45,6 +45,7 @@ def render(report: Report, plotly_js: str) -> str:
         latest=sections.latest(report),
         absent=sections.absent(report),
         settings=sections.settings(report),
+        unsupervised=sections.unsupervised(report),
         event_time=series.event_time(report),
         figures=figures,
         embedded=_embedded(figures),

@@ -13,6 +13,7 @@ from stream.report.told import count, duration, hover, moment, score, share
 from stream.report.verdicts import Verdict
 
 VERSIONS_MAX = 600
+LABEL_CHARS_MAX = 24
 SLICES_MAX = 30
 """Values of one field that a plot shows; the table has the rest."""
 
@@ -114,23 +115,32 @@ def slices(values: Mapping[str, Mapping[str, Any]], metric: str, span: str, over
         for value, found in known
     ]
     rows = list(range(len(known)))
-    reference = {"type": "line", "xref": "x", "yref": "paper", "x0": overall, "x1": overall, "y0": 0, "y1": 1}
-    labels = [hover(value if len(value) <= 24 else f"{value[:23]}…") for value, _ in known]  # noqa: PLR2004
+    edges = [-0.5, len(known) - 0.5]
+    ring = {"size": 9, "symbol": "circle-open", "color": "var(--thin)"}
+    traces = [
+        *([line([overall] * 2, edges, {"color": "var(--soft)", "width": 1, "dash": "dot"})] if overall else []),
+        *([dots([found.get("window") for _, found in known], rows, ring, told)] if span != "window" else []),
+        dots([found[span] for _, found in known], rows, {"size": 9, "color": "var(--model)"}, told),
+    ]
     return figure(
-        [dots([found[span] for _, found in known], rows, {"size": 9, "color": "var(--model)"}, told)],
+        traces,
         alt=f"{metric} by value",
         height=70 + 22 * len(known),
-        shapes=[{**reference, "line": {"color": "var(--soft)", "width": 1, "dash": "dot"}}] if overall else [],
-        xaxis={"nticks": 6, "title": {"text": f"{metric}, {span}; dotted: all events", "standoff": 8}},
+        xaxis={"nticks": 6, "title": {"text": hover(metric), "standoff": 8}},
         yaxis={
             "tickvals": rows,
-            "ticktext": labels,
-            "range": [len(known) - 0.5, -0.5],
+            "ticktext": [_label(value, values[value]["events"]) for value, _ in known],
+            "range": edges[::-1],
             "fixedrange": True,
             "showline": False,
             "ticklen": 0,
         },
     )
+
+
+def _label(value: str, events: int) -> str:
+    short = value if len(value) <= LABEL_CHARS_MAX else f"{value[: LABEL_CHARS_MAX - 1]}…"
+    return hover(f"{short}  {count(events)}")
 
 
 def differences(verdicts: Sequence[Verdict]) -> Figure | None:

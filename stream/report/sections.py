@@ -159,3 +159,9 @@ def settings(report: Report) -> list[tuple[str, str]]:
     """Return the settings that explain the scores, those that are set."""
     names = ("model.task", "model.target", "model.positive", "source.moment", "validation.window")
     return [(name, str(value)) for name in names if (value := report.settings.get(name)) is not None]
+
+
+def unsupervised(report: Report) -> str:
+    """Say when parts that need no label learn: it moves the scores (`learners.predictor`)."""
+    asked = report.settings.get("validation.unsupervised") == "question"
+    return "when the question is asked" if asked else "with the label"

@@ -138,7 +138,7 @@ def _plot(report: Report, metric: str, span: str, axis: Axis) -> Figure:
         shapes=[_stroke(axis, moved) for moved in report.moves],
         xaxis={**axis.layout, "title": {"text": axis.title, "standoff": 8}, "nticks": 6, "showgrid": False},
         yaxis={"nticks": 6, "fixedrange": True},
-        yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+        yaxis2={"overlaying": "y", "range": [-0.03, 1.05], "visible": False, "fixedrange": True},
     )
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 HOVER_CHARS_MAX = 400
 HOVER_WIDTH = 56
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"), (0.001, "ms"))
+_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (0.001, "ms"))
 
 
 def score(value: float | None) -> str:
@@ -69,7 +69,7 @@ def duration(seconds: float | None) -> str:
     """Write a duration in its largest unit.
 
     >>> duration(90), duration(0.25), duration(86400 * 7), duration(0)
-    ('1.5 m', '250 ms', '7 d', '0 s')
+    ('1.5 min', '250 ms', '7 d', '0 s')
     """
     if seconds is None:
         return "-"

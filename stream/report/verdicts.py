@@ -50,11 +50,11 @@ def _words(name: str, found: Mapping[str, Any], why: str | None) -> str:
         return f"Not tested against {name}: {why or 'too few events'}."
     metric, low, high = found["metric"], *sorted((abs(found["low"]), abs(found["high"])))
     over = f"over the same {found['events']:,} events" if found["events"] else "over the same events"
-    level = f"{found['level'] or 0.95:.0%}"
+    level = f"{100 * (found['level'] or 0.95):g} %"
     if found["better"] is None:
         return (
-            f"No verdict against {name} yet: {over}, the difference in {metric} lies between {found['low']:+.4f} and "
-            f"{found['high']:+.4f} ({level} confidence sequence), which includes none at all."
+            f"No verdict against {name} yet: {over}, the difference in {metric} may be anything from "
+            f"{found['low']:+.4f} to {found['high']:+.4f} ({level} confidence sequence)."
         )
     which = f"Better than {name}" if found["better"] == "model" else f"Worse than {name}"
     return (

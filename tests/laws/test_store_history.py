@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from store import HeldEvent, ModelStore, NoSuchVersion, Run, ScorePoint, Segment
 from store.history import Holds, Outline
-from tests.store.values import NOON, save
+from tests.store.values import NOON, Clock, child, save
 
 
 def held(offset: int, reason: str, detail: str, at_ms: int | None = None) -> HeldEvent:
@@ -72,6 +74,28 @@ def test_points_beside_are_those_that_no_lineage_has(forked: ModelStore) -> None
     for version in (2, 3, 5):
         both = sorted(forked.points(version) + forked.points_beside(version), key=lambda entry: entry[0])
         assert [number for number, _ in both] == [2, 3, 4]
+
+
+def test_the_last_points_are_the_last_of_all_points(forked: ModelStore) -> None:
+    save(forked, points=tuple(ScorePoint(events, {}) for events in (20, 22, 24)))
+    every = forked.points(7)
+    assert [point.events for _, point in every] == [5, 20, 22, 24]
+    assert [forked.points(7, last=count) for count in (1, 3, 9)] == [every[-1:], every[-3:], every]
+
+
+def test_moves_by_hand_leave_out_what_training_moves(forked: ModelStore, clock: Clock) -> None:
+    version, ref = forked.head()
+    forked.save(child(version), ref=ref, who="ann", publish=True)
+    clock.now += timedelta(seconds=1)
+    forked.move("champion", 2, kind="promote", who="bob", why="older, better")
+    clock.now += timedelta(seconds=1)
+    forked.undo(who="ann", why="")
+    found = forked.moves_by_hand()
+    assert [(move.ref, move.kind, move.new) for move in found] == [
+        ("head", "rewind", 2), ("head", "skip", 6), ("champion", "promote", 2), ("head", "undo", 5),
+    ]  # fmt: skip
+    assert found == [move for move in forked.moves() if move in found]
+    assert forked.moves_by_hand(last=2) == found[-2:]
 
 
 def test_a_model_without_versions_has_no_past(model: ModelStore) -> None:

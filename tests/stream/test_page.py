@@ -1,0 +1,290 @@
+"""The report in a real browser without a network: what the store has is drawn, and text from outside stays text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from plotly.offline import get_plotlyjs
+
+from store import ModelStore, Store
+from stream.report.figures import Figure
+from stream.report.gather import Report, gather
+from stream.report.page import _figures, render
+from tests.store.values import genesis
+from tests.stream.telling import EVIL, told_store
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+MODEL_LIGHT = "rgb(13, 106, 115)"
+NETWORK = "MAP * ~NOTFOUND"
+
+Opens = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real headless Chromium; no host has an address in it."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        reason = f"no browser: expected one of {', '.join(names)}; apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", f"--host-resolver-rules={NETWORK}"]
+        started = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ModelStore, Report]]:
+    store, model = told_store(tmp_path_factory.mktemp("telling"))
+    yield model, gather(model, "head", now=NOW)
+    store.close()
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """The addresses that pages asked for."""
+    return []
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What pages wrote to their console, and what was raised in them."""
+    return []
+
+
+@pytest.fixture
+def opens(browser: Browser, tmp_path: Path, asked: list[str], complaints: list[str]) -> Iterator[Opens]:
+    """Open a report's page, drawn. After the test: it asked for nothing but its file, and complained of nothing."""
+    file = tmp_path / "report.html"
+
+    def listen(message: ConsoleMessage) -> None:
+        complaints.append(message.text)
+
+    def ask(request: Request) -> None:
+        asked.append(request.url)
+
+    contexts = []
+
+    def opened(report: Report, *, viewport: Any = DESK, scheme: str = "light") -> Page:
+        file.write_text(render(report, get_plotlyjs()), encoding="utf-8")
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, offline=True)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", listen)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", ask)
+        page.goto(file.as_uri())
+        page.wait_for_selector("html[data-drawn]", timeout=60_000)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert asked == [file.as_uri()] * len(contexts)
+    assert complaints == []
+
+
+def drawn(page: Page, name: str) -> dict[str, Any]:
+    """Return a plot as it is in the browser: its size, its texts, how many of its parts are drawn."""
+    found: dict[str, Any] = page.evaluate(
+        """name => {
+            const plot = document.getElementById(`plot-${name}`), svg = plot.querySelector("svg.main-svg");
+            const box = svg.getBoundingClientRect();
+            const all = (what) => [...plot.querySelectorAll(what)];
+            return {
+                width: box.width, height: box.height, texts: all("text").map(each => each.textContent),
+                lines: all("path.js-line").map(each => [each.style.stroke, each.getAttribute("d").length]),
+                points: all(".scatterlayer path.point").length, bars: all(".barlayer .point path").length,
+                shapes: all(".shapelayer path").length,
+                data: plot.data,
+            };
+        }""",
+        name,
+    )
+    return found
+
+
+def test_every_plot_is_drawn_with_the_store_s_values(told: tuple[ModelStore, Report], opens: Opens) -> None:
+    model, report = told
+    page = opens(report)
+    assert page.evaluate("Number(document.documentElement.dataset.drawn)") == len(_figures(report))
+    points = [point for _, point in model.points(model.head()[0].version)]
+    for number, (metric, span) in enumerate((("Accuracy", "cumulative"), ("ROCAUC", "window"))):
+        for axis in ("events", "time"):
+            plot = drawn(page, f"score-{number}-{axis}")
+            assert plot["width"] > 300
+            assert plot["height"] > 200
+            assert max(length for stroke, length in plot["lines"] if stroke == MODEL_LIGHT) > 300
+            (bold,) = [trace for trace in plot["data"] if trace.get("name") == metric]
+            assert bold["y"] == [point.scores[metric][span] for point in points]
+            if axis == "events":
+                assert bold["x"] == [point.events for point in points]
+            assert plot["points"] == len(report.line) + len(report.moves)
+            assert plot["shapes"] == len(report.moves)
+    names = {trace.get("name") for trace in drawn(page, "score-0-events")["data"]}
+    assert {"NoChange", "Prior", "Static", "window", "faded", "band", "left behind", "versions", "moves"} <= names
+    assert "event time (UTC)" in drawn(page, "score-0-time")["texts"]
+    assert drawn(page, "delay")["bars"] == 9
+    assert drawn(page, "slice-0")["points"] == 2 * len(report.details["slices"]["carrier"])
+    assert {"NoChange", "Prior", "Static"} <= set(drawn(page, "against")["texts"])
+    assert drawn(page, "history")["points"] == len(report.versions) + len(report.moves)
+
+
+def test_the_tables_say_what_the_store_has(told: tuple[ModelStore, Report], opens: Opens) -> None:
+    model, report = told
+    page = opens(report)
+    words = page.inner_text("body")
+    head = model.head()[0]
+    assert page.inner_text(".tile .number >> nth=0") == f"{head.proof.scores['Accuracy']['cumulative']:.4f}"
+    for expected in (
+        "Better than NoChange: over the same 38,840 events, the difference in Accuracy is 0.1960, between 0.1880 and",
+        "Worse than Prior",
+        "No verdict against Static yet",
+        f"{head.accounts.read:,} read = {head.accounts.learned:,} learned + {head.accounts.held:,} held",
+        "39,700 events asked: 38,840 labels came (97.8 %), 540 are pending, 320 expired (0.8 %)",
+        "Unsupervised parts, such as a scaler, learn when the question is asked.",
+        "3 missing, 1 not finite",
+        "garbage since ten past three",
+        "skipped on purpose",
+    ):
+        assert expected in words.replace("\u00a0", " "), expected
+    cells = page.locator(".matrix td[class]").all_inner_texts()
+    assert [cell.split()[0] for cell in cells if "%" in cell] == ["30,120", "1,404", "2,006", "5,310"]
+    reasons = page.locator("#events code").all_inner_texts()
+    assert reasons == [holds.reason for holds in model.holds(head.version)]
+    assert page.locator("#history table >> nth=0").locator("tbody tr").count() == len(model.moves_by_hand())
+
+
+def test_text_from_outside_stays_text(told: tuple[ModelStore, Report], opens: Opens) -> None:
+    _, report = told
+    page = opens(report)
+    assert page.inner_text("h1") == report.model == f"flights {EVIL}"
+    assert page.evaluate("[window.evil, document.images.length, document.scripts.length]") == [None, 0, 3]
+    assert EVIL in page.inner_text("#history table >> nth=0")
+    assert any(EVIL[:10] in text for text in drawn(page, "slice-0")["texts"])
+    flag = page.locator("#plot-score-0-events .scatterlayer .trace.scatter").last.locator("path.point").first
+    flag.scroll_into_view_if_needed()
+    box = flag.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#plot-score-0-events .hoverlayer text")
+    shown = page.text_content("#plot-score-0-events .hoverlayer") or ""
+    for part in (
+        "rewind: head from version 20",
+        "ann",
+        "2026-03-01",
+        "the sensor lied",
+        "onerror",
+        "</script>",
+        "&amp;",
+    ):
+        assert part in shown
+    assert page.locator(".hoverlayer b, .hoverlayer img, .hoverlayer script").count() == 0
+
+
+def test_the_page_s_policy_lets_nothing_out(
+    told: tuple[ModelStore, Report], opens: Opens, asked: list[str], complaints: list[str]
+) -> None:
+    """Should a text ever get out of its place, no script of its runs and nothing is asked of the network."""
+    page = opens(replace(told[1], details={}))
+    policy = page.get_attribute("meta[http-equiv]", "content") or ""
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0]
+    refused = page.evaluate(
+        """async () => {
+            const refused = [];
+            const twice = new Promise(done => document.addEventListener("securitypolicyviolation", event => {
+                refused.push(event.effectiveDirective);
+                if (refused.length == 2) done();
+            }));
+            document.body.insertAdjacentHTML("beforeend",
+                "<img src='http://elsewhere.test/x'><b onclick='window.evil = 1'>x</b>");
+            document.body.lastElementChild.click();
+            await twice;
+            return refused.sort();
+        }"""
+    )
+    assert refused == ["img-src", "script-src-attr"]
+    assert page.evaluate("window.evil") is None
+    assert len(complaints) == len(refused)
+    complaints.clear()
+    assert asked.pop() == "http://elsewhere.test/x"  # so what is asked for is seen here, also where it is refused
+
+
+def test_light_dark_and_the_width_of_a_phone(told: tuple[ModelStore, Report], opens: Opens) -> None:
+    page = opens(told[1], viewport=PHONE, scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    for name in _figures(told[1]):
+        assert drawn(page, name)["width"] <= PHONE["width"], name
+
+    def colors() -> tuple[str, set[str]]:
+        paper: str = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return paper, {stroke for stroke, _ in drawn(page, "score-0-events")["lines"]}
+
+    dark_paper, dark_strokes = colors()
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(
+        "color => [...document.querySelectorAll('path.js-line')].some(e => e.style.stroke == color)",
+        arg=MODEL_LIGHT,
+    )
+    light_paper, light_strokes = colors()
+    assert light_paper != dark_paper
+    assert MODEL_LIGHT not in dark_strokes
+    assert not {stroke for stroke in dark_strokes & light_strokes if not stroke.startswith("rgba")}
+
+
+def test_a_model_that_learned_nothing_has_a_page(model_of_genesis: ModelStore, opens: Opens) -> None:
+    report = gather(model_of_genesis, 1, now=NOW)
+    page = opens(report)
+    assert page.locator("#scores, #slices, #confusion, #labels").count() == 0
+    said = page.inner_text("footer")
+    for section in ("scores over time", "slices", "confusion matrix", "label health", "held events", "moves"):
+        assert section in said
+    assert "0 read = 0 learned" in page.inner_text("#events")
+
+
+@pytest.fixture
+def model_of_genesis(tmp_path: Path) -> Iterator[ModelStore]:
+    with Store.open(f"sqlite:///{tmp_path}/store.db", create=True) as store:
+        model = store.model("new")
+        model.create(genesis(), config={}, who="ann")
+        yield model
+
+
+def test_plotly_knows_every_setting_of_every_plot(told: tuple[ModelStore, Report]) -> None:
+    """Its own validation, which the page does without."""
+    for figure in _figures(told[1]).values():
+        assert check(figure) == figure["data"]
+    with pytest.raises(ValueError, match="colour"):
+        check({"data": [{"type": "scatter", "line": {"colour": "red"}}], "layout": {}})
+
+
+def check(figure: Figure) -> Any:
+    return go.Figure(data=figure["data"], layout=figure["layout"]).to_plotly_json()["data"]
+
+
+def test_many_points_are_thinned_and_the_last_is_kept(told: tuple[ModelStore, Report]) -> None:
+    one = told[1].points[-1]
+    many = tuple(replace(one, events=events) for events in range(1, 20_001))
+    trace = next(
+        trace
+        for trace in _figures(replace(told[1], points=many))["score-0-events"]["data"]
+        if trace.get("name") == "Accuracy"
+    )
+    assert len(trace["x"]) <= 601
+    assert (trace["x"][0], trace["x"][-1]) == (1, 20_000)

@@ -57,7 +57,8 @@ timeout = "2d"                       # diverted flights never do
 
 [validation]
 metrics = ["Accuracy", "F1", "ROCAUC"]
-window  = 5000
+window  = 2500
+slices  = ["carrier", "origin"]
 
 [snapshots]
 every_events = 5000
@@ -81,7 +82,7 @@ def demo(folder: Path) -> None:
     showing.scores(config, "head", form="table")
     out.print(
         f"\nDone in {time.monotonic() - began:.0f} s. Go on yourself:\n"
-        f"  cd {folder}\n  tidemark log\n  tidemark show head\n  tidemark verify head\n  tidemark train --until-end"
+        f"  cd {folder}\n  tidemark log\n  tidemark show head\n  tidemark verify head\n  tidemark report"
     )
 
 

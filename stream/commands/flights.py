@@ -7,6 +7,7 @@ is late is known when it arrives. Those that departed and never arrived (diverte
 from __future__ import annotations
 
 import csv
+import heapq
 import importlib.util
 import io
 import zipfile
@@ -29,12 +30,10 @@ def flights(count: int) -> list[dict[str, Any]]:
     with (folder / "airports.csv").open(encoding="utf-8") as lines:
         listed = {airport["faa"]: airport["tzone"] for airport in csv.DictReader(lines)}
     zones = {airport: ZoneInfo(zone) for airport, zone in listed.items() if "/" in zone}
-    found: list[dict[str, Any]] = []
-    for flight in _lines(folder / "flights.csv.zip"):
-        if flight["dep_delay"] not in ("", "NA"):
-            found.append(_event(flight, zones.get(flight["dest"], NOT_LISTED)))
-        if len(found) >= count + 2000:  # departures are listed by plan: look a day ahead
-            break
+    departed = (flight for flight in _lines(folder / "flights.csv.zip") if flight["dep_delay"] not in ("", "NA"))
+    # By planned hour (the package has October after January), and a day ahead of what is asked for.
+    planned = heapq.nsmallest(count + 2000, departed, key=lambda flight: flight["time_hour"])
+    found = [_event(flight, zones.get(flight["dest"], NOT_LISTED)) for flight in planned]
     return sorted(found, key=lambda event: str(event["departed_at"]))[:count]
 
 

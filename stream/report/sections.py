@@ -39,11 +39,16 @@ class Slices:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a confusion matrix: its share is of its row, of all events with that label."""
+    """One cell of a confusion matrix: its share is of its line, of all events with that label.
+
+    `window` and `of_window` are the events of the cell and of its line in the window, where they are kept.
+    """
 
     events: int
     share: float
     right: bool
+    window: int | None
+    of_window: int
 
 
 def glance(report: Report) -> list[Tile]:
@@ -53,9 +58,10 @@ def glance(report: Report) -> list[Tile]:
     for metric, found in report.scores.items():
         span = "window" if found.get("cumulative") is None else "cumulative"
         low, high = found.get("low"), found.get("high")
+        level = report.details.get("intervals", {}).get(metric, {}).get("level") or 0.95
         others = [(name, scores.get(metric, {}).get(span)) for name, scores in report.baselines.items()]
         more = [
-            *([f"{score(low)} to {score(high)} with confidence"] if low is not None else []),
+            *([f"{score(low)} to {score(high)} ({100 * level:g} %)"] if low is not None else []),
             *([f"last {window:,}: {score(found.get('window'))}"] if window and span == "cumulative" else []),
             *([f"over the last {window:,}"] if window and span == "window" else []),
             *(f"{name} {score(value)}" for name, value in others if value is not None),
@@ -90,25 +96,34 @@ def parts(report: Report) -> list[tuple[str, int, float]]:
 
 
 def confusion(report: Report) -> list[tuple[str, list[Cell], int]]:
-    """Return (label, cells, events) for each label, the most frequent first; the cells are in the same order."""
+    """Return (label, cells, events) for each label; the cells are in the same order.
+
+    Of many labels the most frequent come first, and the rest is one.
+    """
     found = report.details.get("confusion")
     if not found or not any(map(sum, found["counts"])):
         return []
-    counts: list[list[int]] = found["counts"]
-    names = [str(label) for label in found["labels"]]
-    if len(names) > LABELS_MAX:
-        order = sorted(range(len(names)), key=lambda index: -sum(counts[index]))
-        groups = [[index] for index in order[: LABELS_MAX - 1]] + [order[LABELS_MAX - 1 :]]
-        counts = [[sum(counts[i][j] for i in rows for j in columns) for columns in groups] for rows in groups]
-        names = [*(names[index] for index in order[: LABELS_MAX - 1]), REST]
-    return [
-        (
-            name,
-            [Cell(events, events / (sum(line) or 1), row == column) for column, events in enumerate(line)],
-            sum(line),
-        )
-        for row, (name, line) in enumerate(zip(names, counts, strict=True))
-    ]
+    order = sorted(range(len(found["labels"])), key=lambda index: -sum(found["counts"][index]))
+    many = len(order) > LABELS_MAX
+    groups = [[index] for index in (order[: LABELS_MAX - 1] if many else range(len(order)))]
+    groups += [order[LABELS_MAX - 1 :]] if many else []
+    names = [REST if len(group) > 1 else str(found["labels"][group[0]]) for group in groups]
+    recent = _grouped(found["window"], groups) if found.get("window") else None
+    lines = []
+    for row, (name, line) in enumerate(zip(names, _grouped(found["counts"], groups), strict=True)):
+        whole = sum(line)
+        windows: Sequence[int | None] = recent[row] if recent else [None] * len(line)
+        of_window = sum(recent[row]) if recent else 0
+        cells = [
+            Cell(events, events / (whole or 1), row == column, windows[column], of_window)
+            for column, events in enumerate(line)
+        ]
+        lines.append((name, cells, whole))
+    return lines
+
+
+def _grouped(counts: Sequence[Sequence[int]], groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    return [[sum(counts[i][j] for i in rows for j in columns) for columns in groups] for rows in groups]
 
 
 def sliced(report: Report) -> list[Slices]:
@@ -143,11 +158,15 @@ def latest(report: Report) -> list[Outline]:
 
 def absent(report: Report) -> list[tuple[str, str]]:
     """Return (section, why) of what is not in the page."""
+    later = report.settings.get("labels") is not None
     asked = {
         "scores over time": (bool(report.points), "no window of learned events is full yet"),
         "confusion matrix": (bool(confusion(report)), "the version keeps none (a regression, or nothing scored)"),
         "slices": (bool(sliced(report)), "none are configured in [validation] slices"),
-        "label health": (labels(report) is not None, "labels come with their events"),
+        "label health": (
+            labels(report) is not None,
+            "this version keeps none" if later else "labels come with their events",
+        ),
         "held events": (bool(report.held), "none were held"),
         "moves": (bool(report.moves), "nobody moved a reference by hand"),
         "missing outputs": (bool(outputs(report)), "every prediction was there and finite"),

@@ -39,10 +39,14 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One metric: a plot over each axis. `span` is which of its values the bold line and the baselines show."""
+    """One metric: a plot over each axis. `span` is which of its values the bold line and the baselines show.
+
+    `no_interval` says why it has no confidence sequence, where that is kept.
+    """
 
     metric: str
     span: str
+    no_interval: str | None
     figures: Mapping[str, Figure]
 
 
@@ -53,7 +57,8 @@ def panels(report: Report) -> list[Panel]:
     for metric in report.scores:
         span = _span(report, metric)
         if span and axes:
-            made.append(Panel(metric, span, {axis.name: _plot(report, metric, span, axis) for axis in axes}))
+            why = report.details.get("intervals", {}).get(metric, {}).get("why")
+            made.append(Panel(metric, span, why, {axis.name: _plot(report, metric, span, axis) for axis in axes}))
     return made
 
 
@@ -137,7 +142,7 @@ def _plot(report: Report, metric: str, span: str, axis: Axis) -> Figure:
         alt=f"{metric} over {axis.title}",
         shapes=[_stroke(axis, moved) for moved in report.moves],
         xaxis={**axis.layout, "title": {"text": axis.title, "standoff": 8}, "nticks": 6, "showgrid": False},
-        yaxis={"nticks": 6, "fixedrange": True},
+        yaxis={"nticks": 6},
         yaxis2={"overlaying": "y", "range": [-0.03, 1.05], "visible": False, "fixedrange": True},
     )
 
@@ -218,7 +223,12 @@ def _marks(report: Report, axis: Axis) -> list[Figure]:
     rug = dots(
         [axis.place(each.learned, each.created_at) for each in ticks],
         [0] * len(ticks),
-        {"symbol": "line-ns-open", "size": 7, "color": "var(--soft)", "line": {"width": 1}},
+        {
+            "symbol": "line-ns-open",
+            "size": [7 if each.kind == "save" else 13 for each in ticks],
+            "color": "var(--soft)",
+            "line": {"width": 1},
+        },
         [
             hover(
                 f"version {each.version} ({each.kind})",

@@ -92,7 +92,7 @@ def details() -> dict[str, Any]:
                 "better": None, "events": 38_840, "why": None,
             },
         },
-        "static": {"since_learned": 20_000, "events": 18_840},
+        "static": {"of": "static", "since_learned": 20_000, "events": 18_840},
         "labels": {
             "asked": 39_700, "learned": 38_840, "expired": 320, "pending": 540, "late": 12,
             "clock_us": CLOCK_US + 43 * DAY_US,

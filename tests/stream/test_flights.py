@@ -37,6 +37,12 @@ def test_events_come_in_the_order_of_departure_and_some_never_get_a_label() -> N
     json.dumps(events)
 
 
+def test_after_january_comes_february() -> None:
+    """The package lists October there."""
+    months = [event["departed_at"][:7] for event in flights.flights(30_000)]
+    assert (months[0], months[-1]) == ("2013-01", "2013-02")
+
+
 def test_the_demo_s_configuration_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "tidemark.toml"
     path.write_text(demo.CONFIG.format(store="tidemark"))

@@ -6,6 +6,7 @@ Importing it imports river (about a second): commands that learn nothing do not.
 from __future__ import annotations
 
 from learners.errors import LearnerError, LearnFailed, MetricError, RecipeError, StateError, UnseededRecipe
+from learners.joined import Turn
 from learners.learner import Learner
 from learners.metrics import fitting, read_metrics
 from learners.parts import Point, Sealed
@@ -28,6 +29,7 @@ __all__ = [
     "Sealed",
     "StateError",
     "Task",
+    "Turn",
     "UnseededRecipe",
     "fitting",
     "read_metrics",

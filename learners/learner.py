@@ -7,22 +7,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from operator import length_hint
 from typing import Any
 
 from learners.baselines import answers, outputs_of
 from learners.board import Board, Rules
 from learners.errors import LearnFailed
 from learners.golden import INPUTS_MAX, check_golden, write_golden
+from learners.ids import Ids
+from learners.joined import Turn, join_then_reveal
 from learners.metrics import read_metrics
 from learners.outputs import Digest, Outputs
 from learners.parts import Parts, Point, Sealed
-from learners.pending import LabelPolicy, Pending, Round, ask_then_reveal, reveal_the_rest
+from learners.pending import LabelPolicy, Pending
 from learners.predictor import Prediction, Predictor, needs_probabilities
 from learners.progressive import Scores
 from learners.recipe import Recipe
+from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_the_rest
 from learners.slices import SLICES_MAX
 from learners.state import dump, load
 
@@ -45,6 +47,7 @@ class Learner:
         metrics: Sequence[str],
         window: int,
         labels: LabelPolicy | None = None,
+        joined: bool = False,
         at_question: bool = False,
         fading: float | None = None,
         slices: Sequence[str] = (),
@@ -53,10 +56,10 @@ class Learner:
         """Return an untrained learner. Raises MetricError for a metric that does not fit the task or the model.
 
         `features` is the order in which the model sees them, `window` the events of windowed scores and between points.
-        With `labels`, labels come later than their events; without, each comes with its event. `at_question`:
-        unsupervised parts of a pipeline learn when an event is asked (river's compose.learn_during_predict). `fading`:
-        the factor of faded scores, between 0 and 1. `slices`: features by whose values scores are given too, for the
-        first `slices_max` values of each.
+        With `labels`, labels come later than their events; without, each comes with its event. `joined`: they come in
+        turns of their own (`take_turns`). `at_question`: unsupervised parts of a pipeline learn when an event is asked
+        (river's compose.learn_during_predict). `fading`: the factor of faded scores, between 0 and 1. `slices`:
+        features by whose values scores are given too, for the first `slices_max` values of each.
         """
         assert window > 0
         assert fading is None or 0 < fading < 1
@@ -73,7 +76,7 @@ class Learner:
                 model=recipe.build(),
                 probabilities=probabilities,
                 board=Board(rules, probabilities=probabilities),
-                pending=None if labels is None else Pending(labels),
+                pending=None if labels is None else Pending(labels, ids=Ids() if joined else None),
                 at_question=at_question,
             )
         )
@@ -143,7 +146,9 @@ class Learner:
         """
         assert len(xs) == len(ys)
         if self._parts.pending is not None:
-            self._ask_then_reveal(self._parts.pending, list(zip(xs, ys, moments, dues, strict=True)))
+            events = list(zip(xs, ys, moments, dues, strict=True))
+            pending = self._parts.pending
+            self._judge_all(pending, ask_then_reveal(pending, self._predictor.ask, self._parts.learn, events))
             return
         start = 0
         while start < len(xs):
@@ -156,7 +161,9 @@ class Learner:
     def _learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> None:
         parts = self._parts
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
-        outputs = self._answered(self._predict_then_learn(xs, ys, first))
+        with parts.learning():
+            raw = predict_then_learn(self._predictor.ask, parts.learn, xs, ys, first)
+        outputs = self._answered(raw)
         beside = [baseline.predict_then_learn(ys) for baseline, _ in parts.board.baselines.values()]
         parts.board.score(xs, ys, outputs, beside)
         parts.learned += len(ys)
@@ -171,11 +178,22 @@ class Learner:
         self._parts.board.ask(outputs)
         return outputs
 
-    def _ask_then_reveal(self, pending: Pending, events: Sequence[tuple[dict[str, Any], Any, int, int | None]]) -> None:
-        """Ask each event at its time, and learn each label at its own."""
+    def take_turns(self, turns: Sequence[Turn]) -> None:
+        """Ask each event, and learn each label, in the order of their times; labels are joined to events by their ids.
+
+        For a learner that was made with labels of their own. Raises LearnFailed, as `test_then_train`.
+        """
+        pending = self._parts.pending
+        assert pending is not None, "labels come later"
+        assert pending.ids is not None, "labels have a log of their own"
+        rounds = join_then_reveal(pending, pending.ids, self._predictor.ask, self._parts.learn, turns)
+        self._judge_all(pending, rounds)
+
+    def _judge_all(self, pending: Pending, rounds: Iterator[Round]) -> None:
         with self._parts.learning():
-            for part in ask_then_reveal(pending, self._predictor.ask, self._parts.learn, events):
+            for part in rounds:
                 self._judge(part)
+        pending.gone.clear()
         pending.pack()
 
     def close(self) -> None:
@@ -191,6 +209,7 @@ class Learner:
         self._answered([entry.raw for entry in part.asked])
         self._answer_beside(part)
         self._score_revealed(part)
+        self._parts.health.learn(part.revealed)
 
     def _answer_beside(self, part: Round) -> None:
         """Let the baselines answer each question too, knowing the labels that had been revealed by then."""
@@ -211,21 +230,6 @@ class Learner:
             start += len(entries)
             if self.learned % self.window == 0:
                 self._point(part.clocks[start - 1])
-
-    def _predict_then_learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> list[Any]:
-        """Return the raw answers. Nothing else happens for one event: what can be done for many is done after."""
-        ask, learn = self._predictor.ask, self._parts.learn
-        raw: list[Any] = []
-        keep = raw.append
-        feed = iter(xs)
-        try:
-            with self._parts.learning():
-                for x, y in zip(feed, ys, strict=False):
-                    keep(ask(x))
-                    learn(x, y)
-        except Exception as error:  # the model may be the user's own, and raise anything
-            raise LearnFailed(first + len(xs) - length_hint(feed) - 1, error) from error
-        return raw
 
     def predict_one(self, x: Mapping[str, Any]) -> Prediction:
         """Return the prediction for x; learn nothing. Unknown keys are dropped. Raises LearnFailed."""
@@ -251,12 +255,7 @@ class Learner:
         return self._parts.board.baseline_scores()
 
     def details(self) -> dict[str, Any]:
-        """Return what else is known of the predictions, as plain values.
-
-        "outputs": {"absent", "not_finite"}; for classes "confusion": {"labels", "counts", "window"}; if asked for
-        "slices": {field: {value: {"events", "window", "scores"}}}; of a static model "static": {"of", "since_learned",
-        "events"}: how many events had been learned before, how many were judged since.
-        """
+        """Return what else is known of the predictions, as plain values: see `Sealed`."""
         return self._parts.details()
 
     def point(self) -> None:

@@ -12,6 +12,7 @@ from river import compose
 
 from learners.board import Board
 from learners.golden import INPUTS_MAX
+from learners.health import Health
 from learners.pending import Pending
 from learners.progressive import Scores
 from learners.recipe import Recipe
@@ -35,7 +36,11 @@ class Sealed:
     """What a version keeps: the learner's bytes, and what its segment predicted and scored.
 
     `digest` is the sha256 of the segment's predictions, `golden` a text that `Learner.restore` checks. `details` are
-    plain values: what is known of the predictions beside scores.
+    plain values: "outputs": {"absent", "not_finite"}; for classes "confusion": {"labels", "counts", "window"}; if asked
+    for "slices": {field: {value: {"events", "window", "scores"}}}; where labels come later "labels": {"asked",
+    "learned", "expired", "pending", "late", "clock_us", "delay"}, with "records" (the account of the labels) where they
+    have a log of their own; of a static model "static": {"of", "since_learned", "events"}: how many events had been
+    learned before, how many were judged since.
     """
 
     state: bytes
@@ -68,6 +73,7 @@ class Parts:
     pending: Pending | None = None
     at_question: bool = False
     static_since: int | None = None
+    health: Health = field(default_factory=Health)
 
     def learning(self) -> AbstractContextManager[Any]:
         """Return the context in which events are asked and learned."""
@@ -81,10 +87,13 @@ class Parts:
 
     def details(self) -> dict[str, Any]:
         """Return what is known of the predictions beside scores, as plain values."""
-        if self.static_since is None:
-            return self.board.details()
-        stale = {"of": "model", "since_learned": self.static_since, "events": self.learned - self.static_since}
-        return {**self.board.details(), "static": stale}
+        details = self.board.details()
+        if self.static_since is not None:
+            events = self.learned - self.static_since
+            details["static"] = {"of": "model", "since_learned": self.static_since, "events": events}
+        if self.pending is not None:
+            details["labels"] = self.pending.account() | {"delay": self.health.delay()}
+        return details
 
 
 def _learn_nothing(x: Any, y: Any) -> None:

@@ -9,16 +9,15 @@ Invariants: a label is seen by nobody before it is due; asked = revealed + pendi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from heapq import heapify, heappop, heappush
-from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from learners.errors import LearnFailed
+from learners.ids import Ids
 from learners.packing import Packed, Packer
 
 HEAP_SLACK = 64
@@ -27,21 +26,21 @@ HEAP_SLACK = 64
 YOUNG_MAX = 4096
 """The last events asked (up to twice as many) are not packed: most labels that come soon never pay for it."""
 
-ROUND_MAX = 4096
-"""So many labels are revealed before they are judged: they may be millions, and lie unpacked until then."""
-
 
 @dataclass(slots=True)
 class Entry:
     """One pending event: features, label (None: nobody knows it yet), raw answer, and the answers of the baselines.
 
-    Those answer after the batch.
+    Those answer after the batch. `asked_at` is when it was asked, `known_at` when its label became known: microseconds,
+    as floats, since those are packed.
     """
 
     x: dict[str, Any]
     y: Any
     raw: Any
     answers: tuple[Any, ...] = ()
+    asked_at: float = 0.0
+    known_at: float = 0.0
 
 
 _values: Callable[[Entry], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(Entry)))
@@ -65,7 +64,8 @@ class Pending:
     """The pending events of one learner. `clock`: the latest time an event was asked at; `late`: events behind it.
 
     `entries` are by the number of the event, in the order asked; those before `packed_to` are packed. `due` is a heap
-    of (time, number).
+    of (time, number). `ids` are there where labels have a log of their own. `gone` are the events that expired since
+    somebody last looked (and cleared it).
     """
 
     policy: LabelPolicy
@@ -77,9 +77,23 @@ class Pending:
     clock: int | None = None
     packed_to: int = 0
     packer: Packer = field(default_factory=Packer)
+    ids: Ids | None = None
+    gone: list[Entry] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def account(self) -> dict[str, Any]:
+        """Return what became of the questions, as plain values."""
+        account: dict[str, Any] = {
+            "asked": self.asked,
+            "learned": self.asked - self.expired - len(self.entries),
+            "expired": self.expired,
+            "pending": len(self.entries),
+            "late": self.late,
+            "clock_us": self.clock,
+        }
+        return account if self.ids is None else account | {"records": self.ids.account()}
 
     def turn(self, moment: int) -> int:
         """Set the clock for an event, and return the time at which it is asked: never before the clock."""
@@ -101,21 +115,36 @@ class Pending:
             heappush(self.due, (due, self.asked))
         self.asked += 1
         if len(self.entries) > self.policy.pending_max:
-            del self.entries[next(iter(self.entries))]
-            self.expired += 1
-            if len(self.due) > 2 * len(self.entries) + HEAP_SLACK:
-                self.due = [item for item in self.due if item[1] in self.entries]
-                heapify(self.due)
+            self._expire(self.take(next(iter(self.entries))))
+
+    def take(self, number: int) -> Entry:
+        """Take out a pending event by its number."""
+        entry = self._opened(self.entries.pop(number))
+        if len(self.due) > 2 * len(self.entries) + HEAP_SLACK:
+            self.due = [item for item in self.due if item[1] in self.entries]
+            heapify(self.due)
+        return entry
+
+    def refuse(self, entry: Entry) -> None:
+        """Let an event that was asked expire at once."""
+        self.asked += 1
+        self._expire(entry)
+
+    def _expire(self, entry: Entry) -> None:
+        self.expired += 1
+        self.gone.append(entry)
 
     def reveal(self, now: int) -> Iterator[Entry]:
         """Take out what is due at or before `now`, in order; what never got a label expires on the way."""
         while self.due and self.due[0][0] <= now:
-            kept = self.entries.pop(heappop(self.due)[1], None)
-            if kept is None:  # it made room, and has expired
+            due, number = heappop(self.due)
+            kept = self.entries.pop(number, None)
+            if kept is None:  # it was taken out
                 continue
             entry = self._opened(kept)
+            entry.known_at = float(due)
             if entry.y is None:
-                self.expired += 1
+                self._expire(entry)
             else:
                 yield entry
 
@@ -130,6 +159,7 @@ class Pending:
                 self.due.append(item)
             else:
                 del self.entries[item[1]]
+                entry.known_at = float(item[0])
                 yield entry
 
     def entry(self, number: int) -> Entry | None:
@@ -159,12 +189,13 @@ class Pending:
             (number, self.packer.pack(_values(kept)) if isinstance(kept, Entry) else kept)
             for number, kept in self.entries.items()
         )
-        del state["packed_to"], state["packer"]
+        del state["packed_to"], state["packer"], state["gone"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.packer = Packer()
         self.packed_to = state["asked"]
+        self.gone = []
         for name, value in state.items():
             setattr(self, name, value)
         self.due = list(zip(*map(_listed, state["due"]), strict=True))
@@ -182,65 +213,3 @@ def _column(values: Iterable[int]) -> bytes | list[int]:
 
 def _listed(column: bytes | list[int]) -> list[int]:
     return np.frombuffer(column, "<i8").tolist() if isinstance(column, bytes) else column
-
-
-@dataclass(slots=True)
-class Round:
-    """What happened in a stretch of events: what was asked and what was revealed, both in order.
-
-    `before` tells how many of `revealed` had been revealed before each event was asked, `clocks` the time at which each
-    of `revealed` was.
-    """
-
-    asked: list[Entry] = field(default_factory=list)
-    before: list[int] = field(default_factory=list)
-    revealed: list[Entry] = field(default_factory=list)
-    clocks: list[int | None] = field(default_factory=list)
-
-
-Learn = Callable[[Any, Any], Any]
-
-
-def ask_then_reveal(
-    pending: Pending,
-    ask: Callable[[Any], Any],
-    learn: Learn,
-    events: Sequence[tuple[dict[str, Any], Any, int, int | None]],
-) -> Iterator[Round]:
-    """Go through events (x, y, moment, due), and give out what happened, in rounds.
-
-    Nothing is learned but what is due; a revealed event is learned before it is given out. Raises LearnFailed.
-    """
-    part = Round()
-    for index, (x, y, moment, due) in enumerate(events):
-        now = pending.turn(moment)
-        for entry in _learned(pending.reveal(now), learn):
-            part.revealed.append(entry)
-            part.clocks.append(pending.clock)
-            if len(part.revealed) == ROUND_MAX:
-                yield part
-                part = Round()
-        try:
-            entry = Entry(x, y, ask(x))
-        except Exception as error:  # the model may be the user's own, and raise anything
-            raise LearnFailed(index, error) from error
-        pending.add(entry, now, due)
-        part.asked.append(entry)
-        part.before.append(len(part.revealed))
-    yield part
-
-
-def reveal_the_rest(pending: Pending, learn: Learn) -> Iterator[Round]:
-    """Learn every label that is known and not yet due, in rounds. Raises LearnFailed."""
-    entries = _learned(pending.reveal_all(), learn)
-    while revealed := list(islice(entries, ROUND_MAX)):
-        yield Round(revealed=revealed, clocks=[pending.clock] * len(revealed))
-
-
-def _learned(entries: Iterable[Entry], learn: Learn) -> Iterator[Entry]:
-    for entry in entries:
-        try:
-            learn(entry.x, entry.y)
-        except Exception as error:  # the model may be the user's own, and raise anything
-            raise LearnFailed(None, error) from error
-        yield entry

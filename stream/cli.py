@@ -143,16 +143,17 @@ def produce(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON lines, plain, .gz or .zst.")],
     *,
     config: ConfigFile = TOML,
+    labels: Annotated[bool, typer.Option("--labels", help="Into the log of labels.")] = False,
     partitions: Annotated[int, typer.Option(min=1, help="How many, if the topic is made.")] = 1,
     key: Annotated[str | None, typer.Option(help="Partition by this field; else in turn.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many events.")] = None,
     json: Json = False,
 ) -> None:
-    """Put the events of a file into the configured log."""
+    """Put the events of a file into the configured log; with --labels, labels into theirs."""
     from stream.commands import feeding  # noqa: PLC0415
 
-    feeding.produce(config, file, partitions=partitions, key=key, rate=rate, limit=limit, as_json=json)
+    feeding.produce(config, file, labels=labels, partitions=partitions, key=key, rate=rate, limit=limit, as_json=json)
 
 
 @app.command()

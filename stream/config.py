@@ -66,7 +66,10 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _fields_fit(self) -> Self:
-        arrival = self.labels.moment if self.labels else None
+        own_log = self.labels is not None and self.labels.log is not None
+        arrival = self.labels.moment if self.labels and not own_log else None
+        if own_log and self.source.id is None:
+            raise ValueError("labels.log: expected source.id too, the field that names an event when its label comes")
         named = [name for name in (self.model.target, self.source.moment, arrival) if name]
         if len(set(named)) < len(named):
             raise ValueError("the target, source.moment and labels.moment must be three fields")
@@ -76,6 +79,14 @@ class Config(BaseSettings):
             if name in (self.model.target, self.source.id, arrival):
                 raise ValueError(f"schema.{name}: the target, the id and the label's time are never features")
         return self
+
+    @property
+    def label_fields(self) -> tuple[str, str, str | None]:
+        """The fields of a record in the log of labels: the event's id, the label, its time (None: the record's own)."""
+        assert self.labels is not None, "asked where labels have a log of their own"
+        name = self.labels.id or self.source.id
+        assert name is not None, "checked: the log of labels needs an id"
+        return name, self.labels.target or self.model.target, self.labels.moment
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -112,13 +123,21 @@ class Config(BaseSettings):
             "source.moment": self.source.moment,
             "source.id": self.source.id,
             "source.ignore": sorted(self.source.ignore),
-            "labels": self.labels.model_dump(mode="json") if self.labels else None,
+            "labels": self._fixed_labels(),
             "validation.unsupervised": self.validation.unsupervised,
             "validation.metrics": list(self.metrics),
             "validation.window": self.validation.window,
             "validation.fading": self.validation.fading,
             "validation.slices": self.slices,
         }
+
+    def _fixed_labels(self) -> dict[str, Any] | None:
+        """Return how labels come; where their log is may change, not whether they have one."""
+        if self.labels is None:
+            return None
+        if self.labels.log is None:
+            return self.labels.model_dump(mode="json", exclude={"log", "id", "target", "start", "idle"})
+        return {**self.labels.model_dump(mode="json", exclude={"start", "idle"}), "log": True}
 
     def public(self) -> dict[str, Any]:
         """Return the configuration as plain values, without what may hold a secret (broker settings, store URL)."""

@@ -19,20 +19,19 @@ from learners import Recipe, read_recipe
 from store import ModelStore, Store
 from store.errors import HeadMoved, OwnerAlive, StoreMissing
 from store.owners import Claimant
-from store.types import TopicPosition, Version
+from store.types import Position, Version
 from stream.config import Config
-from stream.decode import Decoder
 from stream.environment import require_same
 from stream.errors import ConfigError, LearnerTainted, LogLost
-from stream.gate import Gate
-from stream.genesis import genesis, settle_schema, untrained
-from stream.log import Log
+from stream.feed import Feed, check_topics
+from stream.gate import open_gate
+from stream.genesis import genesis, settle_schema, start_of, untrained
 from stream.owner import Owner, who
 from stream.runs import OpenRun, recorded
 from stream.schedule import Policy, Schedule
 from stream.schema import Schema
 from stream.screen import Screen
-from stream.sources import open_log
+from stream.sources import open_feed
 from stream.stop import Stop
 from stream.trainer import Trainer
 
@@ -82,57 +81,52 @@ class _Consumer:
         self.stop = stop
         self.screen = screen
         self.recipe: Recipe | None = None
-        self.log: Log | None = None
-        self.start: TopicPosition | None = None
+        self.feed: Feed | None = None
+        self.start: Position | None = None
         self.schema: Schema | None = None
 
     def run(self, model: ModelStore) -> Version | None:
         """Check, settle, own and train; whatever happens is recorded."""
         with recorded(model, self.config, "train") as run:
             try:
-                recipe, log = self.open()
+                recipe, feed = self.open()
                 if model.exists() and not self._mended(model, recipe):
-                    self._check(model, recipe, log)
+                    self._check(model, recipe, feed)
                 elif not self.settle():
                     return None
-                head = self._own_and_train(model, run, recipe, log)
+                head = self._own_and_train(model, run, recipe, feed)
             finally:
                 self.close()
             if head is not None:
                 run.result.update(head=head.version, read=head.accounts.read, learned=head.accounts.learned)
             return head
 
-    def open(self) -> tuple[Recipe, Log]:
-        """Read the recipe and open the log, once."""
-        if self.recipe is None or self.log is None:
+    def open(self) -> tuple[Recipe, Feed]:
+        """Read the recipe and open the feed, once."""
+        if self.recipe is None or self.feed is None:
             self.recipe = read_recipe(self.config.model.learner, self.config.model.task, search_path=self.config.base)
-            self.log = open_log(
-                self.config.source.log,
-                base=self.config.base,
-                until_end=self.options.until_end,
-                settings=self.config.source.kafka,
-                group=f"tidemark-{self.config.model.name}",
-            )
-        return self.recipe, self.log
+            group = f"tidemark-{self.config.model.name}"
+            self.feed = open_feed(self.config, until_end=self.options.until_end, group=group)
+        return self.recipe, self.feed
 
     def close(self) -> None:
-        """Let go of the log."""
-        if self.log is not None:
-            self.log.close()
+        """Let go of the logs."""
+        if self.feed is not None:
+            self.feed.close()
 
     def settle(self) -> bool:
         """Settle where a model without versions starts, and its schema; False if stopped, or if the log is empty."""
-        recipe, log = self.open()
+        recipe, feed = self.open()
         if self.config.model.mode == "static":
             raise ConfigError(
                 'expected a model that has learned something for [model] mode = "static", found one without versions',
                 'train it first with mode = "dynamic", then make it static',
             )
         if self.schema is None:
-            self.start = log.start(self.config.source.start)
-            until_end = self.options.until_end or log.finite
+            self.start = start_of(feed, self.config)
+            until_end = self.options.until_end or feed.events.finite
             self.schema = settle_schema(
-                log, self.config, self.start, self.stop, until_end=until_end, tell=self.screen.settling
+                feed, self.config, self.start, self.stop, until_end=until_end, tell=self.screen.settling
             )
             if self.schema is not None:
                 untrained(self.config, recipe, self.schema).seal()  # raises before anything is written
@@ -145,34 +139,29 @@ class _Consumer:
             for version in model.versions()
         )
 
-    def _check(self, model: ModelStore, recipe: Recipe, log: Log) -> None:
+    def _check(self, model: ModelStore, recipe: Recipe, feed: Feed) -> None:
         """Refuse a configuration that is not the model's, and an environment that is not head's."""
         check_unchanged(model.config(), self.config.fixed(recipe.identity))
         head, _ = model.head()
-        if log.topic not in head.position.topics:
-            raise ConfigError(
-                f"expected the topic that version {head.version} was made from, {', '.join(head.position.topics)}; "
-                f"found {log.topic}",
-                "point [source] log to that topic, or give the model another name",
-            )
+        check_topics(feed.topics, head)
         if not self.options.accept_environment:
             require_same(head.environment, f"version {head.version}")
 
-    def _own_and_train(self, model: ModelStore, run: OpenRun, recipe: Recipe, log: Log) -> Version | None:
+    def _own_and_train(self, model: ModelStore, run: OpenRun, recipe: Recipe, feed: Feed) -> Version | None:
         epoch = self._claim(model, run)
         if epoch is None:
             return model.head()[0] if model.exists() else None
         state = "failed"
         try:
             if model.exists() and not (self.schema and self._mended(model, recipe)):
-                self._check(model, recipe, log)  # another trainer may have made it while we stood by
+                self._check(model, recipe, feed)  # another trainer may have made it while we stood by
             else:
                 assert self.schema is not None, "settled before"
                 assert self.start is not None, "settled before"
-                new = genesis(log, self.config, recipe, self.schema, self.start, run.run)
+                new = genesis(self.config, recipe, self.schema, self.start, run.run)
                 make = model.renew if model.exists() else model.create
                 make(new, config=self.config.fixed(recipe.identity), who=who())
-            head = self._train(model, run, epoch, log)
+            head = self._train(model, run, epoch, feed)
             state = "stopped"
         finally:
             model.release(epoch, state=state, now=datetime.now(UTC))
@@ -195,18 +184,18 @@ class _Consumer:
             return epoch
         return None
 
-    def _train(self, model: ModelStore, run: OpenRun, epoch: int, log: Log) -> Version:
+    def _train(self, model: ModelStore, run: OpenRun, epoch: int, feed: Feed) -> Version:
         """Train from head, again and again as head is moved by others."""
         reopen(model)
         schema = Schema.from_json(model.head()[0].schema)
+        feed.ends = feed.end() if self.options.until_end or feed.finite else None
         trainer = Trainer(
-            log=log,
-            gate=Gate(log.topic, Decoder(schema, log.format, bound=self.config.gate.bound)),
+            feed=feed,
+            gate=open_gate(feed, self.config, schema, bound=self.config.gate.bound),
             store=model,
             owner=Owner(model, run.process, run.run, epoch),
             schedule=self._schedule(model),
             stop=self.stop,
-            ends=log.end() if self.options.until_end or log.finite else None,
             run=run.run,
             config_hash=self.config.hash,
             tell=self.screen.training,

@@ -30,7 +30,8 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
 class Decoded:
     """A decoded batch, as columns of examples. `faults` are (place in the batch, why).
 
-    `times` are there where labels come later: when each is asked, and when its label is due (None: nobody knows).
+    `times` are there where labels come later: when each is asked, and when its label is due (None: nobody knows); `ids`
+    where they come from a log of their own, and there are no `ys` then.
     `places` tells where each example stood; None means that nothing was faulty: the examples are all events, in order.
     """
 
@@ -39,6 +40,11 @@ class Decoded:
     places: list[int] | None
     faults: list[tuple[int, Fault]]
     times: list[Times]
+    ids: list[str]
+
+
+_One = tuple[dict[str, Any], Any, Times | None, str | None]
+"""One event: features, label, times, id."""
 
 
 class _Unreadable(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,10 +58,12 @@ class Decoder:
         self._schema = schema
         self._columns = form.columns if form.kind == "csv" else None
         self._bound = bound
-        later = schema.times is not None
-        self._label = LabelReader(schema.label, bound, text=form.kind == "csv", later=later) if labeled else None
-        self._times = TimeReader(schema.times, text=form.kind == "csv") if labeled and schema.times else None
+        later, text = schema.times is not None, form.kind == "csv"
+        self._id = schema.times.id if labeled and schema.times else None
+        self._label = LabelReader(schema.label, bound, text=text, later=later) if labeled and not self._id else None
+        self._times = TimeReader(schema.times, text=text) if labeled and schema.times else None
         self._moment = _moment_getter(schema)
+        self._arrival = attrgetter("arrival") if schema.times and schema.times.arrival else lambda _: None
         self._struct, self._example = _whole_event(schema, bound, labeled=labeled)
         self._whole = msgspec.json.Decoder(self._struct).decode
         self._simple = schema.unknown == "ignore" and self._struct is not _Unreadable
@@ -73,21 +81,22 @@ class Decoder:
         return self._decode_each(events, stamps)
 
     def _whole_batch(self, structs: Sequence[Any], stamps: Sequence[int | None]) -> Decoded:
-        ys, times = [], []
+        ys, times, ids = [], [], []
         if self._times:
-            moments = map(self._moment, structs)
-            arrivals = (struct.arrival for struct in structs)
+            moments, arrivals = map(self._moment, structs), map(self._arrival, structs)
             times = [self._times.of(*three) for three in zip(moments, arrivals, stamps, strict=True)]
+        if self._id:
+            ids = [read_id(self._id, struct.id) for struct in structs]
         if self._label:
             ys = self._label.labels([struct.label for struct in structs])
-        return Decoded(list(map(self._example, structs)), ys, None, [], times)
+        return Decoded(list(map(self._example, structs)), ys, None, [], times, ids)
 
     def _decode_each(self, events: Sequence[bytes], stamps: Sequence[int | None]) -> Decoded:
-        decoded = Decoded([], [], [], [], [])
+        decoded = Decoded([], [], [], [], [], [])
         places = []
         for place, (event, stamp) in enumerate(zip(events, stamps, strict=True)):
             try:
-                x, y, times = self._decode_one(event, stamp)
+                x, y, times, name = self._decode_one(event, stamp)
             except FieldFault as found:
                 decoded.faults.append((place, found.fault))
                 continue
@@ -97,11 +106,13 @@ class Decoder:
                 decoded.ys.append(y)
             if times is not None:
                 decoded.times.append(times)
+            if name is not None:
+                decoded.ids.append(name)
         return replace(decoded, places=places if decoded.faults else None)
 
-    def _decode_one(self, event: bytes, stamp: int | None) -> tuple[dict[str, Any], Any, Times | None]:
+    def _decode_one(self, event: bytes, stamp: int | None) -> _One:
         """Decode one event, by the fast way if it is whole. Raises `FieldFault`."""
-        text = _text(event)
+        text = event_text(event)
         value: Mapping[str, Any] | None = None
         if self._columns is not None:
             value = cells = csv_cells(text, self._columns)
@@ -109,8 +120,9 @@ class Decoder:
         else:
             struct = self._whole_object(event)
         if struct is not None and self._simple:
-            times = self._times.of(self._moment(struct), struct.arrival, stamp) if self._times else None
-            return self._example(struct), self._label.label(struct.label) if self._label else None, times
+            times = self._times.of(self._moment(struct), self._arrival(struct), stamp) if self._times else None
+            name = read_id(self._id, struct.id) if self._id else None
+            return self._example(struct), self._label.label(struct.label) if self._label else None, times, name
         return self._read_fields(json_object(event) if value is None else value, stamp)
 
     def _whole_object(self, event: bytes) -> Any:
@@ -125,8 +137,9 @@ class Decoder:
         except UNREADABLE:
             return None
 
-    def _read_fields(self, value: Mapping[str, Any], stamp: int | None) -> tuple[dict[str, Any], Any, Times | None]:
+    def _read_fields(self, value: Mapping[str, Any], stamp: int | None) -> _One:
         """Read field by field: missing ones are left out, a faulty one raises `FieldFault`."""
+        name = read_id(self._id, value.get(self._id)) if self._id else None
         times = self._times.read(value, stamp) if self._times else None
         y = self._label.label(value.get(self._schema.label.name)) if self._label else None
         if self._schema.unknown == "hold":
@@ -138,13 +151,26 @@ class Decoder:
                 x[field.name] = read_feature(field, item, self._bound, text=self._columns is not None)
             elif field.required:
                 raise FieldFault("field_missing", f'expected the required field "{field.name}", found none')
-        return x, y, times
+        return x, y, times, name
 
     def _refuse_unknown(self, value: Mapping[str, Any]) -> None:
         moment = self._schema.times.moment if self._schema.times else None
         known = {*self._schema.names, *self._schema.ignored, self._schema.label.name, moment}
         if unknown := [name for name in value if name not in known]:
             raise FieldFault("unknown_field", f"expected only the schema's fields, found {', '.join(unknown[:5])}")
+
+
+def read_id(field: str, value: Any) -> str:
+    """Return what names an event: text, or an integer as its digits. Raises `FieldFault`.
+
+    >>> read_id("id", 7), read_id("id", "7")
+    ('7', '7')
+    """
+    if not present(value):
+        raise FieldFault("id_missing", f'expected the event\'s id in "{field}", found none')
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise FieldFault("id_type", f"{field}: expected an id, text or an integer, found {value!r:.50}")
+    return str(value)
 
 
 def json_object(event: bytes) -> dict[str, Any]:
@@ -190,7 +216,7 @@ def _check_text(events: bytes) -> None:
     events.decode()
 
 
-def _text(event: bytes) -> str:
+def event_text(event: bytes) -> str:
     """Check that there is something, not too much, and that it is UTF-8. Raises `FieldFault`."""
     if len(event) > EVENT_BYTES_MAX:
         raise FieldFault("too_long", f"expected at most {EVENT_BYTES_MAX:,} bytes, found more")
@@ -210,16 +236,18 @@ def _whole_event(schema: Schema, bound: float, *, labeled: bool) -> tuple[Any, C
     """
     fields: list[Any] = [(f"f{i}", strict_type(field, bound)) for i, field in enumerate(schema.features)]
     rename = {f"f{i}": field.name for i, field in enumerate(schema.features)}
-    if labeled:
+    times = schema.times if labeled else None
+    if labeled and not (times and times.id):
         kind = LabelReader.raw_type(schema.label, bound)
         fields.append(("label", kind | None, None) if schema.times else ("label", kind))
         rename["label"] = schema.label.name
-    if labeled and schema.times:
-        fields.append(("arrival", WHOLE_TIME | None, None))
-        rename["arrival"] = schema.times.arrival
-        if schema.times.moment is not None and schema.times.moment not in schema.names:
-            fields.append(("moment", WHOLE_TIME | None, None))
-            rename["moment"] = schema.times.moment
+    if times:
+        kinds = {"arrival": WHOLE_TIME, "moment": WHOLE_TIME, "id": str | int}
+        for name, kind in kinds.items():
+            field_name = getattr(times, name)
+            if field_name is not None and field_name not in schema.names:
+                fields.append((name, kind | None, None))
+                rename[name] = field_name
     if any(map(_REFUSED_IN_NAMES.search, rename.values())):
         return _Unreadable, lambda _: {}
     struct = msgspec.defstruct("Event", fields, rename=rename, gc=False)

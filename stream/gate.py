@@ -9,10 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from learners import Learner, Turn
 from store.types import HeldEvent
+from stream.config import Config
 from stream.decode import Decoder
+from stream.feed import Feed
 from stream.fields import Fault
-from stream.log import Batch, Span
+from stream.labels import LabelDecoder
+from stream.log import LABEL, Batch, Merged, Span
+from stream.schema import Schema
 
 RAISED = "learner_raised"
 """The reason code of an event that the model raised on. Its state is restored, and the event held: no crash loop."""
@@ -23,7 +28,8 @@ class Verdicts:
     """What the gate said of a batch: examples as columns, in order, and the held events.
 
     `offsets` are (partition, offsets of its accepted events), in the batch's order. Where labels come later, `moments`
-    and `dues` are when each is asked and its label due, in microseconds.
+    and `dues` are when each is asked and its label due, in microseconds. Where labels have a log of their own, `turns`
+    are both in the order of their times.
     """
 
     xs: list[dict[str, Any]]
@@ -32,6 +38,14 @@ class Verdicts:
     held: list[HeldEvent]
     moments: list[int]
     dues: list[int | None]
+    turns: list[Turn] | None = None
+
+    def teach(self, learner: Learner) -> None:
+        """Let a learner learn what was accepted. Raises `LearnFailed`."""
+        if self.turns is not None:
+            learner.take_turns(self.turns)
+        else:
+            learner.test_then_train(self.xs, self.ys, self.moments, self.dues)
 
     def place(self, index: int) -> tuple[int, int]:
         """Return (partition, offset) of an example.
@@ -47,11 +61,12 @@ class Verdicts:
 
 
 class Gate:
-    """Judges batches of one topic."""
+    """Judges batches of one topic of events, and of the topic of their labels if they have one."""
 
-    def __init__(self, topic: str, decoder: Decoder) -> None:
+    def __init__(self, topic: str, decoder: Decoder, labels: LabelDecoder | None = None) -> None:
         self._topic = topic
         self._decoder = decoder
+        self._labels = labels
         self._distrusted: dict[int, dict[int, Fault]] = {}
 
     def distrust(self, partition: int, offset: int, detail: str) -> None:
@@ -64,29 +79,73 @@ class Gate:
 
     def judge(self, batch: Batch) -> Verdicts:
         """Decode a batch; hold what is faulty."""
-        verdicts = Verdicts([], [], [], [], [], [])
-        for span in batch.spans:
-            self._judge_span(span, verdicts, self._distrusted.get(span.partition, {}))
-        return verdicts
+        return self._judge(batch, {(self._topic, partition): known for partition, known in self._distrusted.items()})
 
-    def replay(self, batch: Batch, recorded: Mapping[tuple[int, int], str]) -> Verdicts:
-        """Decode a batch again, holding what was held then: `recorded` maps (partition, offset) to the reason code.
+    def replay(self, batch: Batch, recorded: Mapping[tuple[str, int], Mapping[int, str]]) -> Verdicts:
+        """Decode a batch again, holding what was held then: `recorded` maps (topic, partition), offset to the reason.
 
         An event that is faulty today though it was not held then is held too: the caller sees one hold too many.
         """
+        known = {
+            place: {offset: Fault(reason, "as recorded") for offset, reason in reasons.items()}
+            for place, reasons in recorded.items()
+        }
+        return self._judge(batch, known)
+
+    def _judge(self, batch: Batch, known: Mapping[tuple[str, int], Mapping[int, Fault]]) -> Verdicts:
         verdicts = Verdicts([], [], [], [], [], [])
+        if batch.merged is not None:
+            return self._judge_merged(batch, batch.merged, known)
         for span in batch.spans:
-            here = {
-                offset: Fault(reason, "as recorded")
-                for (partition, offset), reason in recorded.items()
-                if partition == span.partition
-            }
-            self._judge_span(span, verdicts, here)
+            self._judge_span(span, verdicts, known.get((self._topic, span.partition), {}))
         return verdicts
 
-    def _judge_span(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault]) -> None:
+    def _judge_merged(
+        self, batch: Batch, merged: Merged, known: Mapping[tuple[str, int], Mapping[int, Fault]]
+    ) -> Verdicts:
+        """Judge a batch of events and labels, and put what is accepted in the order of its turns."""
+        assert self._labels is not None, "a merged batch has labels"
+        verdicts = Verdicts([], [], [], [], [], [], [])
+        assert verdicts.turns is not None
+        asked = [self._ask_turns(span, verdicts, known.get((self._topic, span.partition), {})) for span in batch.spans]
+        told = [
+            self._label_turns(span, verdicts, known.get((self._labels.topic, span.partition), {}))
+            for span in batch.labels
+        ]
+        for kind, number, place in merged.order:
+            turn = (told if kind == LABEL else asked)[number][place]
+            if turn is None:
+                continue
+            verdicts.turns.append(turn)
+            if kind != LABEL:
+                span = batch.spans[number]
+                verdicts.offsets.append((span.partition, [span.offsets[place]]))
+        return verdicts
+
+    def _ask_turns(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault]) -> list[Turn | None]:
+        """Return the turn of each event of a span, None for those that are held."""
+        one = Verdicts([], [], [], verdicts.held, [], [])
+        ids = self._judge_span(span, one, known)
+        verdicts.xs.extend(one.xs)
+        accepted = dict(zip(one.offsets[0][1], zip(one.moments, ids, one.xs, strict=True), strict=True))
+        turns = [accepted.get(offset) for offset in span.offsets]
+        return [None if turn is None else Turn(*turn) for turn in turns]
+
+    def _label_turns(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault]) -> list[Turn | None]:
+        """Return the turn of each label of a span, None for those that are held."""
+        assert self._labels is not None, "asked where there are labels"
+        turns: list[Turn | None] = []
+        for place, found in enumerate(self._labels.decode(span.values, span.timestamps_ms)):
+            fault = known.get(span.offsets[place]) or (found if isinstance(found, Fault) else None)
+            if fault is not None:
+                verdicts.held.append(_hold(self._labels.topic, span, place, fault))
+            turns.append(None if fault is not None or isinstance(found, Fault) else found)
+        return turns
+
+    def _judge_span(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault]) -> list[str]:
+        """Judge a span; return the ids of its accepted events, where they have them."""
         if known and (places := [place for place, offset in enumerate(span.offsets) if offset in known]):
-            verdicts.held.extend(self._hold(span, place, known[span.offsets[place]]) for place in places)
+            verdicts.held.extend(_hold(self._topic, span, place, known[span.offsets[place]]) for place in places)
             span = _without(span, places)
         decoded = self._decoder.decode(span.values, span.timestamps_ms)
         verdicts.xs.extend(decoded.xs)
@@ -95,19 +154,29 @@ class Gate:
         verdicts.dues.extend(due for _, due in decoded.times)
         accepted = span.offsets if decoded.places is None else [span.offsets[place] for place in decoded.places]
         verdicts.offsets.append((span.partition, accepted))
-        verdicts.held.extend(self._hold(span, place, fault) for place, fault in decoded.faults)
+        verdicts.held.extend(_hold(self._topic, span, place, fault) for place, fault in decoded.faults)
+        return decoded.ids
 
-    def _hold(self, span: Span, place: int, fault: Fault) -> HeldEvent:
-        return HeldEvent(
-            topic=self._topic,
-            partition=span.partition,
-            offset=span.offsets[place],
-            kind="suspect" if fault.reason == RAISED else "malformed",
-            reason=fault.reason,
-            detail=fault.detail,
-            raw=span.values[place],
-            timestamp_ms=span.timestamps_ms[place],
-        )
+
+def open_gate(feed: Feed, config: Config, schema: Schema, *, bound: float) -> Gate:
+    """Return the gate of a feed: decoders by the schema, numbers up to `bound`."""
+    labels = None
+    if feed.labels is not None:
+        labels = LabelDecoder(feed.labels.topic, config, schema.label, feed.labels.format, bound=bound)
+    return Gate(feed.events.topic, Decoder(schema, feed.events.format, bound=bound), labels)
+
+
+def _hold(topic: str, span: Span, place: int, fault: Fault) -> HeldEvent:
+    return HeldEvent(
+        topic=topic,
+        partition=span.partition,
+        offset=span.offsets[place],
+        kind="suspect" if fault.reason == RAISED else "malformed",
+        reason=fault.reason,
+        detail=fault.detail,
+        raw=span.values[place],
+        timestamp_ms=span.timestamps_ms[place],
+    )
 
 
 def _without(span: Span, places: Iterable[int]) -> Span:

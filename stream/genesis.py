@@ -16,9 +16,10 @@ from stream.config import Config
 from stream.decode import Decoder, csv_cells, json_object
 from stream.environment import environment
 from stream.errors import ConfigError
+from stream.feed import Feed
 from stream.fields import FieldFault, LabelReader
-from stream.log import EVENTS_PER_POLL_MAX, POLL_S_MAX, Log, Span
-from stream.schema import EVENTS_TO_INFER, Schema, infer, present
+from stream.log import EVENTS_PER_POLL_MAX, POLL_S_MAX, Format, Log, Span, within
+from stream.schema import EVENTS_TO_INFER, LabelField, Schema, infer, infer_label, present
 from stream.stop import Stop
 
 EVENTS_TO_SETTLE_MAX = 100_000
@@ -28,16 +29,23 @@ IDLE_S = 10.0
 """A live log that brings nothing new for so long is taken to have shown what it has."""
 
 
+def start_of(feed: Feed, config: Config) -> Position:
+    """Return the position for a model without versions, as the configuration says."""
+    starts = [config.source.start, config.labels.start if config.labels else "earliest"]
+    return Position({log.topic: log.start(start) for log, start in zip(feed.logs, starts, strict=False)})
+
+
 def settle_schema(
-    log: Log, config: Config, start: TopicPosition, stop: Stop, *, until_end: bool, tell: Callable[[int], None]
+    feed: Feed, config: Config, start: Position, stop: Stop, *, until_end: bool, tell: Callable[[int], None]
 ) -> Schema | None:
     """Read the first events, learn nothing, and return the schema; None if stopped, or if the log has no event.
 
     Reads until EVENTS_TO_INFER events can be read, fewer at the end of the log; with a declared schema only until one
     has the target. Raises `ConfigError` if none has it, or if all would be held.
     """
-    first = _FirstEvents(log, config)
-    _read_first(first, start, stop, until_end=until_end, tell=tell)
+    log = feed.events
+    first = _FirstEvents(log, config, None if feed.labels is None else _first_labels(feed.labels, config, start))
+    _read_first(first, start.topics[log.topic], stop, until_end=until_end, tell=tell)
     if stop.requested or not first.events:
         return None
     if not first.objects:
@@ -46,17 +54,42 @@ def settle_schema(
             f"{len(first.events):,}",
             "check [source] log: is it the right topic or file?",
         )
-    schema = infer(config, first.objects, text=log.format.kind == "csv", columns=log.format.columns)
+    schema = first.schema()
     _refuse_if_all_held(first, schema)
     return schema
 
 
+def _first_labels(log: Log, config: Config, start: Position) -> LabelField:
+    """Return how labels are read, by the first records that their log has now: it may have none yet."""
+    _, target, _ = config.label_fields
+    records: list[bytes] = []
+    ends, at = log.end(), start.topics[log.topic]
+    log.seek(at)
+    next_offsets = {partition: cursor.next_offset for partition, cursor in at.cursors.items()}
+    while len(records) < EVENTS_TO_INFER and not all(next_offsets.get(p, 0) >= end for p, end in ends.items()):
+        for span in within(log.poll(POLL_S_MAX), ends).spans:
+            records.extend(span.values)
+            next_offsets[span.partition] = span.stop
+    objects = [fields for record in records if (fields := fields_of(log.format, record)) is not None]
+    named = [{config.model.target: fields[target]} if target in fields else fields for fields in objects]
+    return infer_label(config, named, text=log.format.kind == "csv")
+
+
+def fields_of(form: Format, record: bytes) -> Mapping[str, Any] | None:
+    """Return the fields of a record; None for what cannot be read."""
+    try:
+        return json_object(record) if form.kind == "json" else csv_cells(record.decode(), form.columns)
+    except (FieldFault, UnicodeDecodeError):
+        return None
+
+
 @dataclass(slots=True)
 class _FirstEvents:
-    """The first events of a log: as they are, and those that can be read as fields."""
+    """The first events of a log: as they are, and those that can be read as fields. `label`: how labels are read."""
 
     log: Log
     config: Config
+    label: LabelField | None
     events: list[bytes] = field(default_factory=list)
     stamps: list[int | None] = field(default_factory=list)
     objects: list[Mapping[str, Any]] = field(default_factory=list)
@@ -65,15 +98,13 @@ class _FirstEvents:
         """Take in a span."""
         self.events.extend(span.values)
         self.stamps.extend(span.timestamps_ms)
-        self.objects.extend(value for event in span.values if (value := self._fields(event)) is not None)
+        read = (fields_of(self.log.format, event) for event in span.values)
+        self.objects.extend(value for value in read if value is not None)
 
-    def _fields(self, event: bytes) -> Mapping[str, Any] | None:
-        try:
-            if self.log.format.kind == "json":
-                return json_object(event)
-            return csv_cells(event.decode(), self.log.format.columns)
-        except (FieldFault, UnicodeDecodeError):
-            return None
+    def schema(self) -> Schema:
+        """Return the schema that they have, or that is declared. Raises `ConfigError`."""
+        form = self.log.format
+        return infer(self.config, self.objects, text=form.kind == "csv", columns=form.columns, labels=self.label)
 
     @property
     def enough(self) -> bool:
@@ -85,11 +116,13 @@ class _FirstEvents:
 
     def _fits(self) -> bool:
         """Tell whether an event fits the declared schema."""
-        if not any(present(value.get(self.config.model.target)) for value in self.objects):
+        if not self.objects:
             return False
-        text = self.log.format.kind == "csv"
-        schema = infer(self.config, self.objects, text=text, columns=self.log.format.columns)
-        return bool(Decoder(schema, self.log.format, bound=self.config.gate.bound).decode(self.events, self.stamps).xs)
+        if self.label is None and not any(present(value.get(self.config.model.target)) for value in self.objects):
+            return False
+        return bool(
+            Decoder(self.schema(), self.log.format, bound=self.config.gate.bound).decode(self.events, self.stamps).xs
+        )
 
 
 def _read_first(
@@ -146,6 +179,7 @@ def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
         slices=config.validation.slices,
         slices_max=config.validation.slices_max,
         labels=_label_policy(config, schema),
+        joined=config.labels is not None and config.labels.log is not None,
         at_question=config.validation.unsupervised == "question",
     )
 
@@ -166,14 +200,14 @@ def _label_policy(config: Config, schema: Schema) -> LabelPolicy | None:
     )
 
 
-def genesis(log: Log, config: Config, recipe: Recipe, schema: Schema, start: TopicPosition, run: int) -> NewVersion:
-    """Return the version that has learned nothing and stands at the start of the log."""
+def genesis(config: Config, recipe: Recipe, schema: Schema, start: Position, run: int) -> NewVersion:
+    """Return the version that has learned nothing and stands at the start of the logs."""
     sealed = untrained(config, recipe, schema).seal()
     return NewVersion(
         kind="genesis",
         parent=None,
         state=sealed.state,
-        position=Position({log.topic: start}),
+        position=start,
         segment=Segment(),
         accounts=Accounts(),
         proof=Proof(sealed.digest, sealed.golden, sealed.scores, sealed.baselines, sealed.details),

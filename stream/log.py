@@ -11,7 +11,7 @@ Invariants of every log (tests/laws/test_logs.py runs on each implementation):
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
@@ -25,6 +25,9 @@ EVENTS_PER_POLL_MAX = 500
 EVENT_BYTES_MAX = 16 << 20
 """A longer event is held as too long, and of a longer line only the beginning is read: one line without an end must not
 fill the memory."""
+
+Ends = Mapping[str, Mapping[int, int]]
+"""For each topic, the next offset of each partition at its end."""
 
 POLL_S_MAX = 0.5
 """A signal is handled only when a poll returns."""
@@ -62,14 +65,38 @@ class Span:
         return Cursor(self.stop, self.offsets[-1], record_hash(self.values[-1]))
 
 
+Key = tuple[int, int, int, int]
+"""Where a record stands among those of two logs: (moment in microseconds, LABEL or EVENT, partition, offset)."""
+
+LABEL, EVENT = 0, 1
+"""A tie reveals first: at one moment, labels come before events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How the records of a batch from two logs are ordered: (LABEL or EVENT, number of the span, place in it).
+
+    `first` and `last` are the keys of the first record and the last; None where there is none.
+    """
+
+    order: list[tuple[int, int, int]]
+    first: Key | None
+    last: Key | None
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one poll brought: spans in the order of their partitions."""
+    """What one poll brought: spans in the order of their partitions.
+
+    Where labels have a log of their own, `labels` are its spans, and `merged` is the order of all records together.
+    """
 
     spans: tuple[Span, ...]
+    labels: tuple[Span, ...] = ()
+    merged: Merged | None = None
 
     def __len__(self) -> int:
-        return sum(len(span) for span in self.spans)
+        return sum(len(span) for span in self.spans) + sum(len(span) for span in self.labels)
 
 
 class Log(Protocol):
@@ -179,6 +206,22 @@ def split(span: Span, stop: int) -> tuple[Span, Span | None]:
     return (
         Span(span.partition, span.start, stop, span.offsets[now], span.values[now], span.timestamps_ms[now]),
         Span(span.partition, stop, span.stop, span.offsets[later], span.values[later], span.timestamps_ms[later]),
+    )
+
+
+def join(spans: Sequence[Span]) -> Span:
+    """Put together spans that follow each other in one partition; there is at least one.
+
+    >>> join([Span(0, 5, 8, [5], [b"a"], [None]), Span(0, 8, 9, [8], [b"b"], [None])]).offsets
+    [5, 8]
+    """
+    return Span(
+        spans[0].partition,
+        spans[0].start,
+        spans[-1].stop,
+        [offset for span in spans for offset in span.offsets],
+        [value for span in spans for value in span.values],
+        [stamp for span in spans for stamp in span.timestamps_ms],
     )
 
 

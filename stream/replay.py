@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from learners import Learner, LearnFailed, Sealed, read_recipe
 from learners.errors import StateError
 from store import ModelStore
 from store.errors import BytesExpired, CorruptSnapshot
-from store.types import Cursor, Run, Segment, TopicPosition, Version
+from store.types import Cursor, Position, Run, Segment, TopicPosition, Version
 from stream.config import Config
-from stream.decode import Decoder
 from stream.environment import differences, environment
-from stream.errors import LogLost, LogMismatch, LogUnreachable, NotEqual
-from stream.gate import Gate
+from stream.errors import ConfigError, LogLost, LogMismatch, LogUnreachable, NotEqual
+from stream.feed import Feed, check_topics
+from stream.gate import open_gate
 from stream.genesis import untrained
-from stream.log import POLL_S_MAX, Batch, Log, Span, split
+from stream.log import POLL_S_MAX, Batch, Log, Span, join, split
 from stream.schema import Schema
 from stream.tables import BOUND_MAX
 
@@ -41,7 +42,7 @@ class Verification:
     why: str | None = None
 
 
-def verify(store: ModelStore, log: Log, config: Config, version: Version, tell: Tell) -> Verification:
+def verify(store: ModelStore, feed: Feed, config: Config, version: Version, tell: Tell) -> Verification:
     """Recompute a version from its parent and compare predictions, golden predictions, scores and details, bit for bit.
 
     `tell` is called with the number of events replayed so far.
@@ -57,8 +58,8 @@ def verify(store: ModelStore, log: Log, config: Config, version: Version, tell: 
         if version.kind == "skip":
             return _verify_skip(store, version)
         _check_own_bytes(store, version)
-        sealed = _recompute(store, log, config, version, tell)
-    except (LogLost, LogMismatch, LogUnreachable) as gone:
+        sealed = _recompute(store, feed, config, version, tell)
+    except (ConfigError, LogLost, LogMismatch, LogUnreachable) as gone:
         return Verification(version.version, None, events, f"the log no longer has the events: {gone}")
     except (NotEqual, CorruptSnapshot, StateError, LearnFailed) as unequal:
         return Verification(version.version, False, events, str(unequal))
@@ -88,12 +89,12 @@ def _check_own_bytes(store: ModelStore, version: Version) -> None:
         Learner.restore(store.payload(version.version), version.proof.golden)
 
 
-def _recompute(store: ModelStore, log: Log, config: Config, version: Version, tell: Tell) -> Sealed:
+def _recompute(store: ModelStore, feed: Feed, config: Config, version: Version, tell: Tell) -> Sealed:
     """Return the version as computed anew from its parent."""
     if version.parent is None:
         return _fresh(config, version).seal()
-    learner = learner_at(store, log, store.version(version.parent), tell)
-    return replay_version(store, log, version, learner, tell)
+    learner = learner_at(store, feed, config, store.version(version.parent), tell)
+    return replay_version(store, feed, config, version, learner, tell)
 
 
 def _fresh(config: Config, genesis: Version) -> Learner:
@@ -104,7 +105,7 @@ def _fresh(config: Config, genesis: Version) -> Learner:
     return untrained(config, recipe, Schema.from_json(genesis.schema))
 
 
-def learner_at(store: ModelStore, log: Log, version: Version, tell: Tell) -> Learner:
+def learner_at(store: ModelStore, feed: Feed, config: Config, version: Version, tell: Tell) -> Learner:
     """Return a version's learner: from its bytes, or replayed from its nearest ancestor that has them."""
     missing: list[Version] = []
     while version.blob is None:
@@ -114,25 +115,27 @@ def learner_at(store: ModelStore, log: Log, version: Version, tell: Tell) -> Lea
         version = store.version(version.parent)
     learner = Learner.restore(store.payload(version.version), version.proof.golden)
     for child in reversed(missing):
-        sealed = replay_version(store, log, child, learner, tell)
+        sealed = replay_version(store, feed, config, child, learner, tell)
         if child.kind != "skip" and (why := _difference(child, sealed)):
             raise NotEqual(f"version {child.version}, replayed since its bytes were expired, is not equal: {why}")
     return learner
 
 
-def refill(store: ModelStore, log: Log, version: Version, tell: Tell) -> None:
+def refill(store: ModelStore, feed: Feed, config: Config, version: Version, tell: Tell) -> None:
     """Give a version its bytes again, after they expired. A skip gets its parent's, as they are."""
     if version.kind != "skip":
-        store.refill(version.version, learner_at(store, log, version, tell).seal().state)
+        store.refill(version.version, learner_at(store, feed, config, version, tell).seal().state)
         return
     assert version.parent is not None, "a skip has a parent"
     parent = store.version(version.parent)
     if parent.blob is None:
-        refill(store, log, parent, tell)
+        refill(store, feed, config, parent, tell)
     store.refill(version.version, store.payload(parent.version))
 
 
-def replay_version(store: ModelStore, log: Log, version: Version, learner: Learner, tell: Tell) -> Sealed:
+def replay_version(
+    store: ModelStore, feed: Feed, config: Config, version: Version, learner: Learner, tell: Tell
+) -> Sealed:
     """Let the learner of a version's parent do what the version did, and learn its segment; seal it."""
     match version.kind:
         case "closing":
@@ -140,23 +143,24 @@ def replay_version(store: ModelStore, log: Log, version: Version, learner: Learn
         case "freeze" | "thaw":
             learner.switch(static=version.kind == "freeze")
     segment = store.segment(version.version)
-    if log.topic not in version.position.topics:
-        raise LogMismatch(f"expected the topic {', '.join(version.position.topics)}, found {log.topic}")
-    schema = Schema.from_json(version.schema)
-    gate = Gate(log.topic, Decoder(schema, log.format, bound=BOUND_MAX))
-    recorded = {(hold.partition, hold.offset): hold.reason for hold in segment.holds if hold.topic == log.topic}
+    check_topics(feed.topics, version)
+    gate = open_gate(feed, config, Schema.from_json(version.schema), bound=BOUND_MAX)
+    recorded: dict[tuple[str, int], dict[int, str]] = {}
+    for hold in segment.holds:
+        recorded.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason
     held = replayed = 0
-    for batch in read_segment(log, segment, version.position.topics[log.topic].identity):
+    for batch in read_segment(feed, segment, version.position):
         verdicts = gate.replay(batch, recorded)
-        learner.test_then_train(verdicts.xs, verdicts.ys, verdicts.moments, verdicts.dues)
+        verdicts.teach(learner)
         held += len(verdicts.held)
         replayed += len(batch)
         tell(len(batch))
     if replayed < segment.events:
         raise LogLost(f"expected {segment.events} events of version {version.version}, found {replayed}")
-    if (replayed, held) != (segment.events, len(recorded)):
+    if (replayed, held) != (segment.events, len(segment.holds)):
         raise NotEqual(
-            f"the log changed: expected {segment.events} events with {len(recorded)} held, found {replayed} with {held}"
+            f"the log changed: expected {segment.events} events with {len(segment.holds)} held, "
+            f"found {replayed} with {held}"
         )
     return learner.seal()
 
@@ -177,44 +181,55 @@ def _difference(version: Version, sealed: Sealed) -> str | None:
     return None
 
 
-def read_segment(log: Log, segment: Segment, identity: str) -> Iterator[Batch]:
-    """Read the runs of a segment again, in recorded order, over all partitions.
+def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[Batch]:
+    """Read the runs of a segment again, in recorded order, over all partitions; `position` has the identities.
 
     Partitions are read side by side, and what comes early waits: at most the segment itself is held in memory. Raises
     `LogLost` when the log no longer has the events.
     """
-    runs = [run for run in segment.runs if run.topic == log.topic and run.kind in ("read", "late")]
-    if not runs:
-        return
-    starts: dict[int, int] = {}
-    stops: dict[int, int] = {}
-    for run in runs:
-        starts.setdefault(run.partition, run.start)
-        stops[run.partition] = run.stop
-    cursors = {partition: Cursor(start) for partition, start in {**log.end(), **starts}.items()}
-    log.seek(TopicPosition(identity, cursors))
-    waiting: dict[int, deque[Span]] = {partition: deque() for partition in starts}
-    for run in runs:
-        yield from _read_run(log, run, waiting, stops)
+    runs = [run for run in segment.runs if run.kind in ("read", "late")]
+    again = {log.topic: _Again(log, [run for run in runs if run.topic == log.topic], position) for log in feed.logs}
+    for merged, together in groupby(runs, key=lambda run: run.merged):
+        if merged is None:
+            for run in together:
+                for span in again[run.topic].read(run):
+                    yield feed.again([span], [])
+        else:
+            spans: dict[str, list[Span]] = {topic: [] for topic in again}
+            for run in together:
+                spans[run.topic].append(join(list(again[run.topic].read(run))))
+            yield feed.again(*spans.values())
 
 
-def _read_run(log: Log, run: Run, waiting: dict[int, deque[Span]], stops: dict[int, int]) -> Iterator[Batch]:
-    """Give out the events of one run as they come; what lies beyond a partition's last stop is not kept."""
-    at, news_at = run.start, time.monotonic()
-    while at < run.stop:
-        while waiting[run.partition] and at < run.stop:
-            span = waiting[run.partition].popleft()
-            now, later = split(span, run.stop)
-            if later is not None:
-                waiting[run.partition].appendleft(later)
-            at = now.stop
-            yield Batch((now,))
-        if at >= run.stop:
-            return
-        for span in log.poll(POLL_S_MAX).spans:
-            if span.start < stops.get(span.partition, 0):
-                waiting[span.partition].append(span)
-                if span.partition == run.partition:
-                    news_at = time.monotonic()
-        if time.monotonic() - news_at > SILENCE_S_MAX:
-            raise LogLost(f"expected offsets {at} to {run.stop} of partition {run.partition}, the log brings none")
+class _Again:
+    """Reads the runs of one topic again, in order."""
+
+    def __init__(self, log: Log, runs: Sequence[Run], position: Position) -> None:
+        self._log = log
+        self._stops = {run.partition: run.stop for run in runs}
+        self._waiting: dict[int, deque[Span]] = {run.partition: deque() for run in runs}
+        if runs:
+            starts = {run.partition: run.start for run in reversed(runs)}
+            cursors = {partition: Cursor(start) for partition, start in {**log.end(), **starts}.items()}
+            log.seek(TopicPosition(position.topics[log.topic].identity, cursors))
+
+    def read(self, run: Run) -> Iterator[Span]:
+        """Give out the events of a run as they come; what lies beyond a partition's last stop is not kept."""
+        waiting = self._waiting[run.partition]
+        at, news_at = run.start, time.monotonic()
+        while True:
+            while waiting and at < run.stop:
+                now, later = split(waiting.popleft(), run.stop)
+                if later is not None:
+                    waiting.appendleft(later)
+                at = now.stop
+                yield now
+            if at >= run.stop:
+                return
+            for span in self._log.poll(POLL_S_MAX).spans:
+                if span.start < self._stops.get(span.partition, 0):
+                    self._waiting[span.partition].append(span)
+                    if span.partition == run.partition:
+                        news_at = time.monotonic()
+            if time.monotonic() - news_at > SILENCE_S_MAX:
+                raise LogLost(f"expected offsets {at} to {run.stop} of partition {run.partition}, the log brings none")

@@ -74,7 +74,7 @@ class Schedule:
 
     def due(self, segment: OpenSegment, now: float) -> bool:
         """Tell whether a version is due: by events, by time, by held bytes in memory, or to be past a bad event."""
-        if segment.read == 0:
+        if not segment.records:
             return False
         return (
             segment.raised

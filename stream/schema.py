@@ -7,7 +7,7 @@ every model in schema order: another order changes results.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -58,10 +58,15 @@ class LabelField:
 
 @dataclass(frozen=True, slots=True)
 class TimeFields:
-    """Where labels come later: the field with the event's time (None: the record's timestamp) and with the label's."""
+    """Where labels come later: the field with the event's time (None: the record's timestamp), and how its label comes.
+
+    `arrival` is the event's own field with the time of its label; or `id` its name, by which a label comes from a log
+    of labels.
+    """
 
     moment: str | None
-    arrival: str
+    arrival: str | None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +111,23 @@ def declared(config: Config, label: LabelField) -> Schema:
     return Schema(features, label, _unknown(config), tuple(ignored), _times(config))
 
 
-def infer(config: Config, objects: Sequence[Mapping[str, Any]], *, text: bool, columns: Sequence[str] = ()) -> Schema:
+def infer(
+    config: Config,
+    objects: Sequence[Mapping[str, Any]],
+    *,
+    text: bool,
+    columns: Sequence[str] = (),
+    labels: LabelField | None = None,
+) -> Schema:
     """Infer the schema from the first events, by large majority of the values present, so garbage does not decide.
 
-    `text`: values are cells of a CSV file with these `columns`. Raises `ConfigError` if no event has the target,
-    or no feature is left.
+    `text`: values are cells of a CSV file with these `columns`. `labels` tells how labels are read that are in a log of
+    their own. Raises `ConfigError` if no event has the target, or no feature is left.
     """
-    target = config.model.target
-    labels = [value[target] for value in objects if present(value.get(target))]
-    if not labels:
-        fields = sorted({key for value in objects for key in value})
-        raise ConfigError(
-            f'expected the target "{target}" in the events, found it in none of the first {len(objects)}; '
-            f"they have {', '.join(fields[:20]) or 'no readable fields'}",
-            "set [model] target to the field that holds the label",
-        )
-    label = LabelField(target, _label_type(config, labels, text=text), config.model.positive)
-    _check_labels(label, labels)
+    label = labels or infer_label(config, objects, text=text)
     if any(not isinstance(spec, str) for spec in config.fields.values()):
         return declared(config, label)
-    ignored = {target, *_ignored(config)}
+    ignored = {config.model.target, *_ignored(config)}
     seen: dict[str, Counter[str]] = {name: Counter() for name in columns if name not in ignored}
     for value in objects:
         for key, item in value.items():
@@ -148,6 +150,26 @@ def infer(config: Config, objects: Sequence[Mapping[str, Any]], *, text: bool, c
     return Schema(features, label, _unknown(config), _ignored(config), _times(config))
 
 
+def infer_label(config: Config, objects: Sequence[Mapping[str, Any]], *, text: bool) -> LabelField:
+    """Return how labels are read, by the task and by the first records that should have one.
+
+    Raises `ConfigError` if none has one, or if they are not what the task says. Where labels have a log of their own,
+    it may have none yet: then classes are read as text.
+    """
+    target = config.model.target
+    labels = [value[target] for value in objects if present(value.get(target))]
+    if not labels and (objects or config.labels is None or config.labels.log is None):
+        fields = sorted({key for value in objects for key in value})
+        raise ConfigError(
+            f'expected the target "{target}" in the events, found it in none of the first {len(objects)}; '
+            f"they have {', '.join(fields[:20]) or 'no readable fields'}",
+            "set [model] target to the field that holds the label",
+        )
+    label = LabelField(target, _label_type(config, labels, text=text), config.model.positive)
+    _check_labels(label, labels)
+    return label
+
+
 def _usual_order(names: Mapping[str, Any], objects: Sequence[Mapping[str, Any]]) -> list[str]:
     """Order the features as the first event that has the most of them does; garbage may come before it."""
     fullest = max(objects, key=lambda value: sum(name in value for name in names))
@@ -160,12 +182,16 @@ def present(value: Any) -> bool:
 
 
 def _ignored(config: Config) -> tuple[str, ...]:
-    beside = (config.source.id, config.labels.moment if config.labels else None)
+    beside = (config.source.id, config.labels.moment if config.labels and not config.labels.log else None)
     return tuple(sorted({*config.source.ignore, *(name for name in beside if name)}))
 
 
 def _times(config: Config) -> TimeFields | None:
-    return TimeFields(config.source.moment, config.labels.moment) if config.labels else None
+    if config.labels is None:
+        return None
+    if config.labels.log is None:
+        return TimeFields(config.source.moment, config.labels.moment)
+    return TimeFields(config.source.moment, None, config.source.id)
 
 
 def _unknown(config: Config) -> Literal["ignore", "hold"]:
@@ -210,7 +236,7 @@ def _is_time(value: str) -> bool:
     return True
 
 
-def _label_type(config: Config, labels: Iterable[Any], *, text: bool) -> LabelType:
+def _label_type(config: Config, labels: Sequence[Any], *, text: bool) -> LabelType:
     """Return how labels are read: by the task, the positive value, and for classes by majority."""
     if config.model.task == "regression":
         return "number"
@@ -219,6 +245,8 @@ def _label_type(config: Config, labels: Iterable[Any], *, text: bool) -> LabelTy
         if isinstance(positive, str):
             return "category"
         return "truth" if positive is None or isinstance(positive, bool) or positive in (0, 1) else "number"
+    if not labels:
+        return "category"
     counts = Counter(_class_type(value, text=text) for value in labels)
     return "integer" if counts["integer"] >= counts.total() * MAJORITY else "category"
 

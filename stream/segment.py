@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from store.types import Accounts, Cursor, HeldEvent, Position, Run, Segment, TopicPosition, Version
 from stream.gate import RAISED, Verdicts
-from stream.log import Batch, Span
+from stream.log import Batch, Ends, Key, Merged, Span
 
 UNREAD = Cursor(0)
 
@@ -34,31 +35,39 @@ class OpenSegment:
     Invariant: the accounts balance, and what was read is the parent's plus the events of the runs.
     """
 
-    def __init__(self, topic: str, parent: Version) -> None:
-        self.topic = topic
+    def __init__(self, topics: Sequence[str], parent: Version) -> None:
+        self.topics = tuple(topics)
         self.parent = parent
         self.held: list[HeldEvent] = []
         self.held_bytes = 0
+        self.held_events = 0
+        self.records = 0
         self.accepted = 0
         self.raised = False
         self._learner: Counts = parent.accounts
         self._runs: list[Run] = []
-        self._identity = parent.position.topics[topic].identity
-        self._cursors = dict(parent.position.topics[topic].cursors)
+        self._groups = 0
+        self._last: Key | None = None
+        self._cursors = {topic: dict(parent.position.topics[topic].cursors) for topic in topics}
 
     @classmethod
-    def after(cls, topic: str, parent: Version) -> OpenSegment:
-        """Begin the segment that follows a version."""
-        return cls(topic, parent)
+    def after(cls, topics: Sequence[str], parent: Version) -> OpenSegment:
+        """Begin the segment that follows a version; `topics`: that of events, and that of labels if there is one."""
+        return cls(topics, parent)
 
     def extend(self, batch: Batch, verdicts: Verdicts, learner: Counts) -> None:
         """Take in what was read, what was said of it, and what the learner has done with it."""
         self._learner = learner
-        for span in batch.spans:
-            self._extend_runs(span)
-            self._cursors[span.partition] = span.cursor(self._cursors.get(span.partition, UNREAD))
+        group = self._group(batch.merged)
+        for topic, spans in zip(self.topics, (batch.spans, batch.labels), strict=False):
+            cursors = self._cursors[topic]
+            for span in spans:
+                self._extend_runs(topic, span, group)
+                cursors[span.partition] = span.cursor(cursors.get(span.partition, UNREAD))
+        self.records += len(batch)
         self.accepted += len(verdicts.xs)
         self.held.extend(verdicts.held)
+        self.held_events += sum(held.topic == self.topics[0] for held in verdicts.held)
         self.raised = self.raised or any(held.reason == RAISED for held in verdicts.held)
         self.held_bytes += sum(len(held.raw or b"") for held in verdicts.held)
 
@@ -66,26 +75,42 @@ class OpenSegment:
         """Take over what the learner has done without reading."""
         self._learner = learner
 
-    def lose(self, earliest: Mapping[int, int]) -> None:
-        """Pass over what the log no longer has: a gap in each partition that begins after where we are."""
-        for partition, first in sorted(earliest.items()):
-            cursor = self._cursors.get(partition, UNREAD)
-            if cursor.next_offset < first:
-                self._runs.append(Run(self.topic, partition, cursor.next_offset, first, 0, "gap"))
-                self._cursors[partition] = Cursor(first)
+    def lose(self, earliest: Ends) -> None:
+        """Pass over what the logs no longer have: a gap in each partition that begins after where we are."""
+        for topic in self.topics:
+            for partition, first in sorted(earliest[topic].items()):
+                cursor = self._cursors[topic].get(partition, UNREAD)
+                if cursor.next_offset < first:
+                    self._runs.append(Run(topic, partition, cursor.next_offset, first, 0, "gap"))
+                    self._cursors[topic][partition] = Cursor(first)
 
-    def _extend_runs(self, span: Span) -> None:
-        """Grow the last run if the span continues it, else begin another."""
-        last = self._runs[-1] if self._runs else None
-        if last is not None and (last.partition, last.stop, last.kind) == (span.partition, span.start, "read"):
-            self._runs[-1] = Run(self.topic, last.partition, last.start, span.stop, last.events + len(span))
-        else:
-            self._runs.append(Run(self.topic, span.partition, span.start, span.stop, len(span)))
+    def _group(self, merged: Merged | None) -> int | None:
+        """Return the number of the runs that a batch's spans belong to; None where nothing is merged.
+
+        A batch whose records all come after the last one's is one with it: their order together is the same.
+        """
+        if merged is None:
+            return None
+        if self._groups == 0 or (self._last is not None and merged.first is not None and merged.first < self._last):
+            self._groups += 1
+        self._last = merged.last or self._last
+        return self._groups
+
+    def _extend_runs(self, topic: str, span: Span, group: int | None) -> None:
+        """Grow the run that the span continues, else begin another: the last one, or the one of its group."""
+        for place in range(len(self._runs) - 1, -1, -1):
+            run = self._runs[place]
+            if run.merged != group or (group is None and place < len(self._runs) - 1):
+                break
+            if (run.topic, run.partition, run.stop, run.kind) == (topic, span.partition, span.start, "read"):
+                self._runs[place] = replace(run, stop=span.stop, events=run.events + len(span))
+                return
+        self._runs.append(Run(topic, span.partition, span.start, span.stop, len(span), "read", group))
 
     @property
     def read(self) -> int:
         """Events read since the parent."""
-        return self.accepted + len(self.held)
+        return self.accepted + self.held_events
 
     @property
     def learned(self) -> int:
@@ -107,17 +132,24 @@ class OpenSegment:
         return Accounts(
             read=before.read + self.read,
             learned=self._learner.learned,
-            held=before.held + len(self.held),
+            held=before.held + self.held_events,
             pending=self._learner.pending,
             expired=self._learner.expired,
         )
 
     def position(self) -> Position:
         """Return the position after what was read."""
-        return Position({**self.parent.position.topics, self.topic: TopicPosition(self._identity, dict(self._cursors))})
+        topics = dict(self.parent.position.topics)
+        for topic, cursors in self._cursors.items():
+            topics[topic] = TopicPosition(topics[topic].identity, dict(cursors))
+        return Position(topics)
 
-    def reached(self, ends: Mapping[int, int] | None) -> bool:
+    def reached(self, ends: Ends | None) -> bool:
         """Tell whether every partition has been read up to its end; never, when there are none."""
         if ends is None:
             return False
-        return all(self._cursors.get(partition, UNREAD).next_offset >= end for partition, end in ends.items())
+        return all(
+            cursors.get(partition, UNREAD).next_offset >= end
+            for topic, cursors in self._cursors.items()
+            for partition, end in ends[topic].items()
+        )

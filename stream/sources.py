@@ -9,9 +9,13 @@ from pathlib import Path
 import structlog
 
 from stream.appender import FileLogWriter
-from stream.errors import ConfigError
+from stream.config import Config
+from stream.errors import ConfigError, StreamError
+from stream.feed import Feed
 from stream.files import FileLog
 from stream.log import Log, Writer
+from stream.merge import MergedFeed
+from stream.moments import moments_of
 
 
 def open_log(url: str, *, base: Path, until_end: bool, settings: Mapping[str, str], group: str) -> Log:
@@ -27,6 +31,27 @@ def open_log(url: str, *, base: Path, until_end: bool, settings: Mapping[str, st
         address = parse_url(url)
         return KafkaLog(address.bootstrap, address.topic, settings=settings, group=group)
     return FileLog(file_path(url, base), until_end=until_end)
+
+
+def open_feed(config: Config, *, until_end: bool, group: str) -> Feed:
+    """Open the configured log of events, and the log of labels if they have one. Raises as `open_log`."""
+    base, settings = config.base, config.source.kafka
+    events = open_log(config.source.log, base=base, until_end=until_end, settings=settings, group=group)
+    if config.labels is None or config.labels.log is None:
+        return Feed(events)
+    try:
+        labels = open_log(config.labels.log, base=base, until_end=until_end, settings=settings, group=group)
+        if labels.topic == events.topic:
+            labels.close()
+            raise ConfigError(
+                f"expected two topics, found {events.topic} for events and for labels",
+                "the topic of a file is its name up to the first dot: rename one",
+            )
+    except StreamError:
+        events.close()
+        raise
+    times = (moments_of(config.labels.moment, labels.format), moments_of(config.source.moment, events.format))
+    return MergedFeed(events, labels, times, config.labels.idle.total_seconds())
 
 
 def logs_to_stderr() -> None:

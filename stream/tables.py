@@ -94,12 +94,25 @@ class FieldTable(Table):
 
 
 class LabelsTable(Table):
-    """`[labels]`: labels that come later than their events."""
+    """`[labels]`: labels that come later than their events: at a time that the event names, or from a log of labels."""
 
-    moment: str = Field(min_length=1)
+    moment: str | None = Field(default=None, min_length=1)
+    log: str | None = Field(default=None, min_length=1)
+    id: str | None = Field(default=None, min_length=1)
+    target: str | None = Field(default=None, min_length=1)
+    start: str | dict[int, Annotated[int, Field(ge=0)]] = "earliest"
+    idle: Duration = timedelta(seconds=5)
     timeout: Duration | None = None
     default: str | bool | int | float | None = None
     pending_max: int = Field(default=1_000_000, ge=1)
+
+    @model_validator(mode="after")
+    def _one_of_two_ways(self) -> Self:
+        if self.log is None and self.moment is None:
+            raise ValueError("expected `moment`, the field with the time of the label, or `log`, the log of labels")
+        if self.log is None and (self.id or self.target):
+            raise ValueError("`id` and `target` are fields of the log of labels: set `log` too")
+        return self
 
     @model_validator(mode="after")
     def _default_needs_timeout(self) -> Self:

@@ -66,12 +66,12 @@ class TimeReader:
     def read(self, value: Mapping[str, Any], stamp_ms: int | None) -> Times:
         """Read them from an event's fields; `stamp_ms` is the record's own time. Raises `FieldFault`."""
         moment = None if self._fields.moment is None else value.get(self._fields.moment)
-        return self.of(moment, value.get(self._fields.arrival), stamp_ms)
+        return self.of(moment, None if self._fields.arrival is None else value.get(self._fields.arrival), stamp_ms)
 
     def of(self, moment: Any, arrival: Any, stamp_ms: int | None) -> Times:
         """Return when an event is asked and its label is due. Raises `FieldFault`."""
         asked = self._asked(moment, stamp_ms)
-        if not present(arrival):
+        if self._fields.arrival is None or not present(arrival):
             return asked, None
         due = microseconds(self._fields.arrival, arrival, text=self._text)
         if due < asked:
@@ -82,12 +82,15 @@ class TimeReader:
         return asked, due
 
     def _asked(self, moment: Any, stamp_ms: int | None) -> int:
-        if self._fields.moment is not None:
-            if not present(moment):
-                raise FieldFault("time_missing", f'expected the event\'s time in "{self._fields.moment}", found none')
-            return microseconds(self._fields.moment, moment, text=self._text)
-        if stamp_ms is None:
-            raise FieldFault(
-                "time_missing", "expected the record's timestamp, found none; set [source] moment to a field"
-            )
-        return stamp_ms * 1000
+        return moment_of(self._fields.moment, moment, stamp_ms, text=self._text)
+
+
+def moment_of(field: str | None, value: Any, stamp_ms: int | None, *, text: bool) -> int:
+    """Return a record's time: its field's value, or without a field the record's own. Raises `FieldFault`."""
+    if field is not None:
+        if not present(value):
+            raise FieldFault("time_missing", f'expected the time in "{field}", found none')
+        return microseconds(field, value, text=text)
+    if stamp_ms is None:
+        raise FieldFault("time_missing", "expected the record's timestamp, found none; set `moment` to a field")
+    return stamp_ms * 1000

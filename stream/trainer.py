@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from learners import Learner, LearnFailed, Point
@@ -17,8 +17,9 @@ from store import ModelStore
 from store.types import NewVersion, Proof, Ref, ScorePoint, Version, VersionKind
 from stream.environment import environment
 from stream.errors import LearnerFailed, LearnerTainted, LogLost
+from stream.feed import Feed
 from stream.gate import Gate, Verdicts
-from stream.log import POLL_S_MAX, Batch, Log, within
+from stream.log import POLL_S_MAX, Batch
 from stream.owner import Owner, Vitals, who
 from stream.schedule import Schedule
 from stream.segment import OpenSegment
@@ -33,18 +34,17 @@ DETAIL_CHARS_MAX = 4000
 
 @dataclass(slots=True)
 class Trainer:
-    """One model's training: its log, gate, store and owner. `ends` is where to stop, None is never.
+    """One model's training: its feed (which knows where to stop), gate, store and owner.
 
     `tell` is called with the vitals after every batch; it must be cheap. `static`: the model is not to learn.
     """
 
-    log: Log
+    feed: Feed
     gate: Gate
     store: ModelStore
     owner: Owner
     schedule: Schedule
     stop: Stop
-    ends: Mapping[int, int] | None
     run: int
     config_hash: str
     tell: Callable[[Vitals, Learner], None]
@@ -55,20 +55,20 @@ class Trainer:
         """Learn until told to stop, or at the end; return head. On `HeadMoved` call again: it goes on from there."""
         head, ref = self.store.head()
         learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
-        self.log.seek(head.position.topics[self.log.topic])
+        self.feed.seek(head.position)
         self.owner.follows(ref)
         if learner.static != self.static:
             head, ref = self._switch(learner, head, ref)
-        segment = OpenSegment.after(self.log.topic, head)
+        segment = OpenSegment.after(self.feed.topics, head)
 
-        while not self.stop.requested and not segment.reached(self.ends):
-            batch = within(self.log.poll(POLL_S_MAX, self.schedule.events_max(segment)), self.ends)
+        while not self.stop.requested and not segment.reached(self.feed.ends):
+            batch = self.feed.poll(POLL_S_MAX, self.schedule.events_max(segment))
             verdicts = self.gate.judge(batch)
             self._test_then_train(learner, batch, verdicts)
             segment.extend(batch, verdicts, learner)
             if self.schedule.due(segment, time.monotonic()):
                 head, ref = self._save(learner, segment, ref, "due")
-                segment = OpenSegment.after(self.log.topic, head)
+                segment = OpenSegment.after(self.feed.topics, head)
             vitals = self._vitals(segment, "training" if batch else "idle")
             self.owner.check(vitals, time.monotonic())
             self._publish_late(segment)
@@ -80,23 +80,23 @@ class Trainer:
         """Learn a batch, and note how long it took. After a raise the learner is tainted: `LearnerTainted`."""
         began = time.perf_counter()
         try:
-            learner.test_then_train(verdicts.xs, verdicts.ys, verdicts.moments, verdicts.dues)
+            verdicts.teach(learner)
         except LearnFailed as failed:
             if failed.index is None:
                 raise _failed_on_none(failed) from failed
             partition, offset = verdicts.place(failed.index)
             self.raises += 1
             if self.raises > RAISES_MAX:
-                raise _failed(failed, self.log.topic, partition, offset) from failed
+                raise _failed(failed, self.feed.topics[0], partition, offset) from failed
             self.gate.distrust(partition, offset, "".join(traceback.format_exception(failed.cause))[-DETAIL_CHARS_MAX:])
             self.schedule.restart()
-            raise LearnerTainted(f"{self.log.topic}[{partition}] at offset {offset}: {failed.cause!r}") from failed
+            raise LearnerTainted(f"{self.feed.topics[0]}[{partition}] at offset {offset}: {failed.cause!r}") from failed
         self.schedule.learned(len(batch), time.perf_counter() - began)
 
     def _switch(self, learner: Learner, head: Version, ref: Ref) -> tuple[Version, Ref]:
         """Save a version that read nothing: from it on the model is static, or learns again, as it is configured."""
         learner.switch(static=self.static)
-        segment = OpenSegment.after(self.log.topic, head)
+        segment = OpenSegment.after(self.feed.topics, head)
         if self.static:
             return self._save(learner, segment, ref, "static from here on", "freeze")
         return self._save(learner, segment, ref, "learns again from here on", "thaw")
@@ -104,10 +104,10 @@ class Trainer:
     def _finish(self, learner: Learner, segment: OpenSegment, ref: Ref) -> Version:
         """Save what is not saved; at the end of the log also the last point of the score series."""
         self.owner.check(self._vitals(segment, "stopping"), time.monotonic(), at_once=True)
-        at_end = self.ends is not None and segment.reached(self.ends)
+        at_end = segment.reached(self.feed.ends)
         if at_end:
             learner.point()
-        if segment.read:
+        if segment.records:
             head, ref = self._save(learner, segment, ref, "end of the log" if at_end else "stopped")
             return head
         if at_end:
@@ -124,7 +124,7 @@ class Trainer:
         learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
         if head.kind == "closing" or not learner.pending:
             return head
-        segment = OpenSegment.after(self.log.topic, head)
+        segment = OpenSegment.after(self.feed.topics, head)
         try:
             learner.close()
         except LearnFailed as failed:
@@ -139,8 +139,8 @@ class Trainer:
         head, ref = self.store.head()
         self.owner.follows(ref)
         learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
-        segment = OpenSegment.after(self.log.topic, head)
-        segment.lose(self.log.earliest())
+        segment = OpenSegment.after(self.feed.topics, head)
+        segment.lose(self.feed.earliest())
         if segment.empty:
             raise LogLost(
                 "expected the log's first events after head's position, found none lost", "see `tidemark doctor`"
@@ -161,21 +161,21 @@ class Trainer:
         head, ref = self.store.save(new, ref=ref, who=who(), publish=publish)
         self.owner.follows(ref)
         self.schedule.saved(segment, time.monotonic(), published=publish)
-        self.log.commit(head.position.topics[self.log.topic])
+        self.feed.commit(head.position)
         if segment.accepted:
             self.raises = 0
         return head, ref
 
     def _publish_late(self, segment: OpenSegment) -> None:
         """Let champion follow a head that was saved before it was due, when nothing new comes to be saved."""
-        if segment.read == 0 and self.schedule.publishes(segment, time.monotonic()):
+        if not segment.records and self.schedule.publishes(segment, time.monotonic()):
             self.owner.check(self._vitals(segment, "idle"), time.monotonic(), at_once=True)
             self.store.move("champion", segment.parent.version, kind="publish", who=who(), why="due")
             self.schedule.published(time.monotonic())
 
     def _vitals(self, segment: OpenSegment, state: str) -> Vitals:
         accounts = segment.accounts()
-        return Vitals(state, segment.parent.version, accounts.read, accounts.learned, accounts.held, self.log.lag())
+        return Vitals(state, segment.parent.version, accounts.read, accounts.learned, accounts.held, self.feed.lag())
 
 
 def new_version(

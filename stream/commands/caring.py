@@ -18,7 +18,9 @@ from stream.config import Config, read_config
 from stream.consumer import check_unchanged
 from stream.environment import environment, require_same
 from stream.errors import ConfigError, StreamError
-from stream.sources import open_log
+from stream.feed import check_topics
+from stream.log import Ends
+from stream.sources import open_feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +111,29 @@ def _versions(config: Config, model: ModelStore) -> str:
 def _log(config: Config, model: ModelStore | None) -> str:
     """Check that the log is the one that head was made from, and still has what comes next."""
     group = f"tidemark-{config.model.name}-doctor"
-    log = open_log(config.source.log, base=config.base, until_end=True, settings=config.source.kafka, group=group)
+    feed = open_feed(config, until_end=True, group=group)
     try:
-        ends = log.end()
-        found = f"{config.source.log}: {len(ends)} partitions, {sum(ends.values()):,} offsets"
+        ends = [(topic, feed.end()[topic]) for topic in feed.topics]
+        found = "; ".join(f"{topic}: {len(of)} partitions, {sum(of.values()):,} offsets" for topic, of in ends)
         if model is None:
             return found
         head, _ = model.head()
-        if log.topic not in head.position.topics:
-            raise ConfigError(f"expected the topic of head, found {log.topic}", "point [source] log to it")
-        log.seek(head.position.topics[log.topic])
-        return f"{found}; head's position is in it{_replayable(model, log.earliest(), log.topic)}"
+        check_topics(feed.topics, head)
+        feed.seek(head.position)
+        return f"{found}; head's position is in it{_replayable(model, feed.earliest())}"
     finally:
-        log.close()
+        feed.close()
 
 
-def _replayable(model: ModelStore, earliest: dict[int, int], topic: str) -> str:
-    """Say from which version on the log still has everything."""
+def _replayable(model: ModelStore, earliest: Ends) -> str:
+    """Say from which version on the logs still have everything."""
     for version in model.lineage(model.head()[0].version):
-        offsets = version.position.next_offsets().get(topic, {})
-        if all(offset >= earliest.get(partition, 0) for partition, offset in offsets.items()):
+        offsets = version.position.next_offsets()
+        if all(
+            offsets.get(topic, {}).get(partition, 0) >= first
+            for topic, firsts in earliest.items()
+            for partition, first in firsts.items()
+        ):
             return f"; it can be replayed from version {version.version} on"
     return "; no version can be replayed: its events are gone"
 

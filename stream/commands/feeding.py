@@ -19,21 +19,32 @@ from stream.errors import ConfigError
 from stream.fields import FieldFault, LabelReader, read_feature
 from stream.files import FileLog
 from stream.log import POLL_S_MAX
-from stream.schema import EVENTS_TO_INFER, Schema, infer
+from stream.schema import EVENTS_TO_INFER, FeatureField, infer, infer_label
 from stream.sources import open_writer
 
 
 def produce(
-    path: Path, file: Path, *, partitions: int, key: str | None, rate: float | None, limit: int | None, as_json: bool
+    path: Path,
+    file: Path,
+    *,
+    labels: bool,
+    partitions: int,
+    key: str | None,
+    rate: float | None,
+    limit: int | None,
+    as_json: bool,
 ) -> None:
-    """Send every line of a file, in order; lines of a CSV file become JSON objects of typed values.
+    """Send every line of a file, in order, to the log of events or that of labels.
+
+    Lines of a CSV file become JSON objects of typed values.
 
     A cell that does not fit its field's type goes as the text it is, a line that cannot be split as the bytes it is:
     the gate will hold it, and nothing is lost on the way.
     """
     config = read_config(path)
-    events = _events(config, file, limit)
-    writer = open_writer(config.source.log, base=config.base, settings=config.source.kafka, partitions=partitions)
+    url = _label_log(config) if labels else config.source.log
+    events = _events(config, file, limit, labels=labels)
+    writer = open_writer(url, base=config.base, settings=config.source.kafka, partitions=partitions)
     sent = [0] * writer.partitions
     began = time.monotonic()
     with closing(writer):
@@ -44,14 +55,19 @@ def produce(
             if rate is not None and (ahead := count / rate - (time.monotonic() - began)) > 0:
                 time.sleep(ahead)
     if as_json:
-        print_json({"log": config.source.log, "events": sum(sent), "partitions": dict(enumerate(sent))})
+        print_json({"log": url, "events": sum(sent), "partitions": dict(enumerate(sent))})
         return
-    console().print(
-        f"sent {sum(sent):,} events to {config.source.log} ({', '.join(f'{n:,}' for n in sent)} a partition)"
-    )
+    what, each = "labels" if labels else "events", ", ".join(f"{n:,}" for n in sent)
+    console().print(f"sent {sum(sent):,} {what} to {url} ({each} a partition)")
 
 
-def _events(config: Config, file: Path, limit: int | None) -> Iterator[bytes]:
+def _label_log(config: Config) -> str:
+    if config.labels is None or config.labels.log is None:
+        raise ConfigError("expected a log of labels, found none in the configuration", "set [labels] log")
+    return config.labels.log
+
+
+def _events(config: Config, file: Path, limit: int | None, *, labels: bool) -> Iterator[bytes]:
     """Give out the events of a file as they are to be sent."""
     log = FileLog(file, until_end=True)
     try:
@@ -60,7 +76,7 @@ def _events(config: Config, file: Path, limit: int | None) -> Iterator[bytes]:
             yield from lines
             return
         first = list(islice(lines, EVENTS_TO_INFER))
-        typed = _CsvTyping(config, log.format.columns, first)
+        typed = _CsvTyping(config, log.format.columns, first, labels=labels)
         yield from map(typed.event, first)
         yield from map(typed.event, lines)
     finally:
@@ -92,15 +108,22 @@ def _partition(event: bytes, key: str | None, count: int, partitions: int) -> in
 
 
 class _CsvTyping:
-    """Turns lines of CSV into JSON objects, typed by the declared or inferred schema."""
+    """Turns lines of CSV into JSON objects, typed by the declared or inferred schema; of `labels` only the label is."""
 
-    def __init__(self, config: Config, columns: Sequence[str], first: Sequence[bytes]) -> None:
+    def __init__(self, config: Config, columns: Sequence[str], first: Sequence[bytes], *, labels: bool) -> None:
         self._columns = columns
         objects = [cells for line in first if (cells := self._cells(line)) is not None]
-        self._schema: Schema = infer(config, objects, text=True, columns=columns)
-        self._label = LabelReader(self._schema.label, config.gate.bound, text=True)
+        self._target = config.label_fields[1] if labels else config.model.target
         self._bound = config.gate.bound
-        self._fields = {field.name: field for field in self._schema.features}
+        self._fields: dict[str, FeatureField] = {}
+        if labels:
+            named = [{config.model.target: cells[self._target]} for cells in objects if self._target in cells]
+            label = infer_label(config, named, text=True)
+        else:
+            apart = infer_label(config, [], text=True) if config.labels and config.labels.log else None
+            schema = infer(config, objects, text=True, columns=columns, labels=apart)
+            label, self._fields = schema.label, {field.name: field for field in schema.features}
+        self._label = LabelReader(label, self._bound, text=True)
 
     def _cells(self, line: bytes) -> dict[str, str] | None:
         try:
@@ -117,7 +140,7 @@ class _CsvTyping:
 
     def _typed(self, name: str, cell: str) -> Any:
         try:
-            if name == self._schema.label.name:
+            if name == self._target:
                 return self._label.value(cell)
             if name in self._fields and self._fields[name].type != "time":
                 return read_feature(self._fields[name], cell, self._bound, text=True)

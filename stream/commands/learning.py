@@ -22,6 +22,7 @@ from stream.config import Config, read_config
 from stream.consumer import Options, check_unchanged, consume
 from stream.decode import Decoder
 from stream.errors import ConfigError, LogUnreachable
+from stream.feed import Feed
 from stream.files import FileLog
 from stream.gate import RAISED, Gate
 from stream.log import POLL_S_MAX, Log, within
@@ -29,7 +30,7 @@ from stream.replay import Tell, Verification, refill, verify
 from stream.runs import recorded
 from stream.schema import Schema
 from stream.screen import open_screen
-from stream.sources import open_log
+from stream.sources import open_feed, open_log
 from stream.stop import Stop
 
 Line = tuple[int, int, Any, dict[str, float] | None, str | None]
@@ -74,15 +75,9 @@ def progress(what: str, total: int) -> Iterator[Tell]:
         yield lambda events: bar.advance(task, events)
 
 
-def open_replay_log(config: Config) -> Log:
-    """Open the configured log for reading it again: its own reader, which never touches the trainer's."""
-    return open_log(
-        config.source.log,
-        base=config.base,
-        until_end=True,
-        settings=config.source.kafka,
-        group=f"tidemark-{config.model.name}-replay",
-    )
+def open_replay_feed(config: Config) -> Feed:
+    """Open the configured logs for reading them again: their own reader, which never touches the trainer's."""
+    return open_feed(config, until_end=True, group=f"tidemark-{config.model.name}-replay")
 
 
 def verify_versions(path: Path, selector: str, *, as_json: bool) -> bool:
@@ -108,7 +103,7 @@ def verify_versions(path: Path, selector: str, *, as_json: bool) -> bool:
 
 def _verify_one(config: Config, model: ModelStore, version: Version) -> Verification:
     try:
-        log = open_replay_log(config)
+        feed = open_replay_feed(config)
     except (LogUnreachable, ConfigError) as unreachable:
         return Verification(version.version, None, 0, f"the log cannot be read: {unreachable}")
     try:
@@ -116,22 +111,22 @@ def _verify_one(config: Config, model: ModelStore, version: Version) -> Verifica
             recorded(model, config, "verify") as run,
             progress(f"version {version.version}", model.segment(version.version).events) as tell,
         ):
-            found = verify(model, log, config, version, tell)
+            found = verify(model, feed, config, version, tell)
             run.result.update(version=found.version, equal=found.equal, why=found.why)
             return found
     finally:
-        log.close()
+        feed.close()
 
 
 def recompute_bytes(config: Config, model: ModelStore, version: Version) -> None:
     """Replay a version whose bytes were expired, and keep them again."""
-    log = open_replay_log(config)
+    feed = open_replay_feed(config)
     try:
         events = sum(model.segment(each.version).events for each in model.lineage(version.version))
         with recorded(model, config, "replay"), progress(f"replaying version {version.version}", events) as tell:
-            refill(model, log, version, tell)
+            refill(model, feed, config, version, tell)
     finally:
-        log.close()
+        feed.close()
 
 
 def predict(path: Path, selector: str, events: str, *, form: str, output: Path | None) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.pending import Entry, LabelPolicy, Pending, ask_then_reveal
+from learners.pending import Entry, LabelPolicy, Pending
+from learners.rounds import ask_then_reveal
 
 EVENTS = st.lists(
     st.tuples(

@@ -219,6 +219,8 @@ def test_any_field_name_and_float_comes_through_exactly(fields: dict[str, float]
 
 def test_recorded_holds_are_held_again() -> None:
     span = Span(0, 0, 3, [0, 1, 2], [encode(a=1), encode(a=2), encode(a=3)], [None] * 3)
-    verdicts = Gate("topic", decoder()).replay(Batch((span,)), {(0, 1): "quarantined", (1, 0): "elsewhere"})
+    verdicts = Gate("topic", decoder()).replay(
+        Batch((span,)), {("topic", 0): {1: "quarantined"}, ("topic", 1): {0: "elsewhere"}}
+    )
     assert [x["a"] for x in verdicts.xs] == [1.0, 3.0]
     assert [(held.offset, held.reason) for held in verdicts.held] == [(1, "quarantined")]

@@ -1,0 +1,123 @@
+"""What happens, event by event: each is asked, then learned; or labels are revealed and learned, then one is asked.
+
+Invariant: nothing is learned but what is due, and before the next question that may know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import length_hint
+from typing import Any
+
+from learners.errors import LearnFailed
+from learners.pending import Entry, Pending
+
+ROUND_MAX = 4096
+"""So many labels are revealed before they are judged: they may be millions, and lie unpacked until then."""
+
+
+@dataclass(slots=True)
+class Round:
+    """What happened in a stretch of events: what was asked and what was revealed, both in order.
+
+    `before` tells how many of `revealed` had been revealed before each event was asked, `clocks` the time at which each
+    of `revealed` was.
+    """
+
+    asked: list[Entry] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    revealed: list[Entry] = field(default_factory=list)
+    clocks: list[int | None] = field(default_factory=list)
+
+
+Learn = Callable[[Any, Any], Any]
+Step = tuple[Iterable[Entry], dict[str, Any] | None, Any, int, Any]
+"""Labels to be revealed first; a question's features (None: there is none), label and time; and one thing more."""
+
+
+def predict_then_learn(
+    ask: Callable[[Any], Any], learn: Learn, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int
+) -> list[Any]:
+    """Return the raw answers to events that have their labels; `first` is the number of the first. Raises LearnFailed.
+
+    Nothing else happens for one event: what can be done for many is done after.
+    """
+    raw: list[Any] = []
+    keep = raw.append
+    feed = iter(xs)
+    try:
+        for x, y in zip(feed, ys, strict=False):
+            keep(ask(x))
+            learn(x, y)
+    except Exception as error:  # the model may be the user's own, and raise anything
+        raise LearnFailed(first + len(xs) - length_hint(feed) - 1, error) from error
+    return raw
+
+
+def ask_then_reveal(
+    pending: Pending,
+    ask: Callable[[Any], Any],
+    learn: Learn,
+    events: Sequence[tuple[dict[str, Any], Any, int, int | None]],
+) -> Iterator[Round]:
+    """Go through events (x, y, moment, due), and give out what happened, in rounds.
+
+    Nothing is learned but what is due; a revealed event is learned before it is given out. Raises LearnFailed.
+    """
+
+    def steps() -> Iterator[Step]:
+        for x, y, moment, due in events:
+            now = pending.turn(moment)
+            yield pending.reveal(now), x, y, now, due
+
+    return in_rounds(pending, steps(), ask, learn, pending.add)
+
+
+def in_rounds(
+    pending: Pending,
+    steps: Iterable[Step],
+    ask: Callable[[Any], Any],
+    learn: Learn,
+    keep: Callable[[Entry, int, Any], None],
+) -> Iterator[Round]:
+    """Take one step after another: learn what is revealed, then ask, if there is a question, and keep what was asked.
+
+    `keep` takes the entry, its time, and what the step has last. Raises LearnFailed.
+    """
+    part, index = Round(), 0
+    for labels, x, y, now, last in steps:
+        for entry in _learned(labels, learn):
+            part.revealed.append(entry)
+            part.clocks.append(pending.clock)
+            if len(part.revealed) == ROUND_MAX:
+                yield part
+                part = Round()
+        if x is None:
+            continue
+        try:
+            entry = Entry(x, y, ask(x), (), float(now))
+        except Exception as error:  # the model may be the user's own, and raise anything
+            raise LearnFailed(index, error) from error
+        keep(entry, now, last)
+        part.asked.append(entry)
+        part.before.append(len(part.revealed))
+        index += 1
+    yield part
+
+
+def reveal_the_rest(pending: Pending, learn: Learn) -> Iterator[Round]:
+    """Learn every label that is known and not yet due, in rounds. Raises LearnFailed."""
+    entries = _learned(pending.reveal_all(), learn)
+    while revealed := list(islice(entries, ROUND_MAX)):
+        yield Round(revealed=revealed, clocks=[pending.clock] * len(revealed))
+
+
+def _learned(entries: Iterable[Entry], learn: Learn) -> Iterator[Entry]:
+    for entry in entries:
+        try:
+            learn(entry.x, entry.y)
+        except Exception as error:  # the model may be the user's own, and raise anything
+            raise LearnFailed(None, error) from error
+        yield entry

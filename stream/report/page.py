@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,7 +25,8 @@ _HERE = Path(__file__).parent
 
 def render(report: Report, plotly_js: str) -> str:
     """Return the page as HTML. `plotly_js` is the text of plotly.js."""
-    figures = _figures(report)
+    panels = series.panels(report)
+    figures = drawn(report, panels)
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     page = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page.filters.update(
@@ -34,7 +35,7 @@ def render(report: Report, plotly_js: str) -> str:
     page.globals["share"] = told.share
     return page.get_template("page.html").render(
         report=report,
-        panels=series.panels(report),
+        panels=panels,
         key=sections.key(report),
         glance=sections.glance(report),
         parts=sections.parts(report),
@@ -56,11 +57,11 @@ def render(report: Report, plotly_js: str) -> str:
     )
 
 
-def _figures(report: Report) -> dict[str, Figure]:
+def drawn(report: Report, panels: Sequence[series.Panel]) -> dict[str, Figure]:
     """Return all plots by the name of their place in the page."""
     found = {
         f"score-{number}-{axis}": figure
-        for number, panel in enumerate(series.panels(report))
+        for number, panel in enumerate(panels)
         for axis, figure in panel.figures.items()
     }
     found["history"] = plots.history(report)

@@ -119,6 +119,7 @@ def slices(values: Mapping[str, Mapping[str, Any]], metric: str, span: str, over
     ring = {"size": 9, "symbol": "circle-open", "color": "var(--thin)"}
     traces = [
         *([line([overall] * 2, edges, {"color": "var(--soft)", "width": 1, "dash": "dot"})] if overall else []),
+        *([dots([overall], rows[:1], {"size": 12, "opacity": 0}, [], hoverinfo="skip")] if overall else []),  # its room
         *([dots([found.get("window") for _, found in known], rows, ring, told)] if span != "window" else []),
         dots([found[span] for _, found in known], rows, {"size": 9, "color": "var(--model)"}, told),
     ]

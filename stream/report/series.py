@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,8 @@ MARKS: Mapping[MoveKind, tuple[str, str]] = {
     "reopen": ("square-open", "var(--soft)"),
 }
 """How a move is drawn: plotly's symbol, and colour."""
-VERSIONS_MAX = 300
+VERSIONS_MAX = 100
+"""Ticks of versions that are plain saves; all others are always there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,8 @@ def _clock(point: Point) -> str:
 
 def _clock_at(points: Sequence[Point], events: int, _: datetime) -> str:
     """Return the event time when so many events were learned: that of the nearest point before."""
-    before = [point for point in points if point.events <= events]
-    return _clock(before[-1] if before else points[0])
+    before = bisect_right(points, events, key=lambda point: point.events)
+    return _clock(points[max(before - 1, 0)])
 
 
 def _last_of_versions(points: Sequence[Point]) -> tuple[Point, ...]:
@@ -219,7 +221,9 @@ def _left_behind(axis: Axis, metric: str, span: str) -> list[Figure]:
 
 def _marks(report: Report, axis: Axis) -> list[Figure]:
     of_line = set(report.line)
-    ticks = thinned([each for each in report.versions if each.version in of_line], VERSIONS_MAX)
+    led_here = [each for each in report.versions if each.version in of_line]
+    ticks = thinned([each for each in led_here if each.kind == "save"], VERSIONS_MAX)
+    ticks += [each for each in led_here if each.kind != "save"]
     rug = dots(
         [axis.place(each.learned, each.created_at) for each in ticks],
         [0] * len(ticks),

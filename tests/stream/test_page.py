@@ -18,7 +18,9 @@ from plotly.offline import get_plotlyjs
 from store import ModelStore, Store
 from stream.report.figures import Figure
 from stream.report.gather import Report, gather
-from stream.report.page import _figures, render
+from stream.report.page import drawn as figures_of
+from stream.report.page import render
+from stream.report.series import panels
 from tests.store.values import genesis
 from tests.stream.telling import EVIL, told_store
 
@@ -99,6 +101,10 @@ def opens(browser: Browser, tmp_path: Path, asked: list[str], complaints: list[s
     assert complaints == []
 
 
+def figures(report: Report) -> dict[str, Figure]:
+    return figures_of(report, panels(report))
+
+
 def drawn(page: Page, name: str) -> dict[str, Any]:
     """Return a plot as it is in the browser: its size, its texts, how many of its parts are drawn."""
     found: dict[str, Any] = page.evaluate(
@@ -122,7 +128,7 @@ def drawn(page: Page, name: str) -> dict[str, Any]:
 def test_every_plot_is_drawn_with_the_store_s_values(told: tuple[ModelStore, Report], opens: Opens) -> None:
     model, report = told
     page = opens(report)
-    assert page.evaluate("Number(document.documentElement.dataset.drawn)") == len(_figures(report))
+    assert page.evaluate("Number(document.documentElement.dataset.drawn)") == len(figures(report))
     points = [point for _, point in model.points(model.head()[0].version)]
     for number, (metric, span) in enumerate((("Accuracy", "cumulative"), ("ROCAUC", "window"))):
         for axis in ("events", "time"):
@@ -140,7 +146,10 @@ def test_every_plot_is_drawn_with_the_store_s_values(told: tuple[ModelStore, Rep
     assert {"NoChange", "Prior", "Static", "window", "faded", "band", "left behind", "versions", "moves"} <= names
     assert "event time (UTC)" in drawn(page, "score-0-time")["texts"]
     assert drawn(page, "delay")["bars"] == 9
-    assert drawn(page, "slice-0")["points"] == 2 * len(report.details["slices"]["carrier"])
+    carriers = sorted(report.details["slices"]["carrier"].values(), key=lambda found: -found["events"])
+    slices = drawn(page, "slice-0")
+    assert slices["data"][-1]["x"] == [found["scores"]["Accuracy"]["cumulative"] for found in carriers]
+    assert slices["points"] == 2 * len(carriers) + 1
     assert {"NoChange", "Prior", "Static"} <= set(drawn(page, "against")["texts"])
     assert drawn(page, "history")["points"] == len(report.versions) + len(report.moves)
 
@@ -229,7 +238,7 @@ def test_the_page_s_policy_lets_nothing_out(
 def test_light_dark_and_the_width_of_a_phone(told: tuple[ModelStore, Report], opens: Opens) -> None:
     page = opens(told[1], viewport=PHONE, scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    for name in _figures(told[1]):
+    for name in figures(told[1]):
         assert drawn(page, name)["width"] <= PHONE["width"], name
 
     def colors() -> tuple[str, set[str]]:
@@ -268,7 +277,7 @@ def model_of_genesis(tmp_path: Path) -> Iterator[ModelStore]:
 
 def test_plotly_knows_every_setting_of_every_plot(told: tuple[ModelStore, Report]) -> None:
     """Its own validation, which the page does without."""
-    for figure in _figures(told[1]).values():
+    for figure in figures(told[1]).values():
         assert check(figure) == figure["data"]
     with pytest.raises(ValueError, match="colour"):
         check({"data": [{"type": "scatter", "line": {"colour": "red"}}], "layout": {}})
@@ -283,7 +292,7 @@ def test_many_points_are_thinned_and_the_last_is_kept(told: tuple[ModelStore, Re
     many = tuple(replace(one, events=events) for events in range(1, 20_001))
     trace = next(
         trace
-        for trace in _figures(replace(told[1], points=many))["score-0-events"]["data"]
+        for trace in figures(replace(told[1], points=many))["score-0-events"]["data"]
         if trace.get("name") == "Accuracy"
     )
     assert len(trace["x"]) <= 601

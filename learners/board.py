@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from learners.baselines import Baseline, baselines
 from learners.confusion import confusion_table
+from learners.contest import Contest
 from learners.metrics import Metric
 from learners.outputs import Outputs
 from learners.progressive import Scores, Tally
@@ -19,7 +20,8 @@ from learners.slices import SLICES_MAX, FieldSlices
 class Rules:
     """How a model is scored: by which metrics, over how many events, with which fading factor (None: none).
 
-    `slices` are the fields by whose values scores are given too, for at most `slices_max` values each.
+    `slices` are the fields by whose values scores are given too, for at most `slices_max` values each. `bounds` are
+    those of losses, by metric.
     """
 
     metrics: tuple[Metric, ...]
@@ -28,6 +30,7 @@ class Rules:
     fading: float | None = None
     slices: tuple[str, ...] = ()
     slices_max: int = SLICES_MAX
+    bounds: Mapping[str, float] = field(default_factory=dict)
 
     def tally(self, *, counted: bool = False) -> Tally:
         """Return the scores of one predictor, of nothing yet; `counted`: with counts of pairs in any case."""
@@ -47,6 +50,10 @@ class Board:
             name: (baseline, rules.tally())
             for name, baseline in baselines(rules.task, probabilities=probabilities).items()
         }
+        self.contest = Contest(rules.metrics, rules.bounds, weighted=False)
+        self.contest.enter_model(self.tally)
+        for name, (_, tally) in self.baselines.items():
+            self.contest.enter(name, tally)
         self.slices = [FieldSlices(name, rules.slices_max, rules.window) for name in rules.slices]
         self.absent = 0
         self.not_finite = 0
@@ -61,18 +68,21 @@ class Board:
     ) -> None:
         """Score answers by their labels, in order; `beside` are those of the baselines. Not beyond a score point."""
         columns = self.tally.add(ys, outputs)
-        for field in self.slices:
-            field.add(xs, self.tally.scores, columns)
-        for (_, tally), others in zip(self.baselines.values(), beside, strict=True):
-            tally.add(ys, others)
+        for each in self.slices:
+            each.add(xs, self.tally.scores, columns)
+        others = {
+            name: tally.add(ys, answers)
+            for (name, (_, tally)), answers in zip(self.baselines.items(), beside, strict=True)
+        }
+        self.contest.add(columns, others)
 
     def scores(self) -> Scores:
         """Return the scores of the model now."""
-        return self.tally.values()
+        return self.contest.with_ends(self.tally.values())
 
     def baseline_scores(self) -> dict[str, Scores]:
         """Return the scores of the baselines now."""
-        return {name: tally.values() for name, (_, tally) in self.baselines.items()}
+        return {name: self.contest.with_ends(tally.values(), name) for name, (_, tally) in self.baselines.items()}
 
     def details(self) -> dict[str, Any]:
         """Return what else is known of the predictions, as plain values: the same before and after JSON."""
@@ -81,7 +91,9 @@ class Board:
             pairs = self.tally.pairs
             details["confusion"] = confusion_table(pairs.total.counts, pairs.counts_in_window())
         if self.slices:
-            details["slices"] = {field.name: field.values(self.tally.names, self.tally.scores) for field in self.slices}
+            details["slices"] = {each.name: each.values(self.tally.names, self.tally.scores) for each in self.slices}
+        details["intervals"] = self.contest.intervals()
+        details["against"] = self.contest.against(list(self.baselines))
         return details
 
     def renew(self) -> None:

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from learners.baselines import answers, outputs_of
-from learners.board import Board, Rules
 from learners.errors import LearnFailed
 from learners.golden import INPUTS_MAX, check_golden, write_golden
-from learners.ids import Ids
 from learners.joined import Turn, join_then_reveal
-from learners.metrics import read_metrics
+from learners.making import Making, untrained_parts
 from learners.outputs import Digest, Outputs
 from learners.parts import Parts, Point, Sealed
-from learners.pending import LabelPolicy, Pending
-from learners.predictor import Prediction, Predictor, needs_probabilities
+from learners.pending import Pending
+from learners.predictor import Prediction, Predictor
 from learners.progressive import Scores
 from learners.recipe import Recipe
 from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_the_rest
-from learners.slices import SLICES_MAX
 from learners.state import dump, load
 
 
@@ -39,47 +36,9 @@ class Learner:
         self._points: list[Point] = []
 
     @classmethod
-    def new(
-        cls,
-        recipe: Recipe,
-        *,
-        features: Sequence[str],
-        metrics: Sequence[str],
-        window: int,
-        labels: LabelPolicy | None = None,
-        joined: bool = False,
-        at_question: bool = False,
-        fading: float | None = None,
-        slices: Sequence[str] = (),
-        slices_max: int = SLICES_MAX,
-    ) -> Learner:
-        """Return an untrained learner. Raises MetricError for a metric that does not fit the task or the model.
-
-        `features` is the order in which the model sees them, `window` the events of windowed scores and between points.
-        With `labels`, labels come later than their events; without, each comes with its event. `joined`: they come in
-        turns of their own (`take_turns`). `at_question`: unsupervised parts of a pipeline learn when an event is asked
-        (river's compose.learn_during_predict). `fading`: the factor of faded scores, between 0 and 1. `slices`:
-        features by whose values scores are given too, for the first `slices_max` values of each.
-        """
-        assert window > 0
-        assert fading is None or 0 < fading < 1
-        asked = read_metrics(metrics, recipe.task)
-        probabilities = needs_probabilities(recipe, asked, features)
-        assert set(slices) <= set(features)
-        rules = Rules(asked, window, recipe.task, fading, tuple(dict.fromkeys(slices)), slices_max)
-        return cls(
-            Parts(
-                recipe=replace(recipe, search_path=None),
-                features=tuple(features),
-                metrics=tuple(metric.name for metric in asked),
-                window=window,
-                model=recipe.build(),
-                probabilities=probabilities,
-                board=Board(rules, probabilities=probabilities),
-                pending=None if labels is None else Pending(labels, ids=Ids() if joined else None),
-                at_question=at_question,
-            )
-        )
+    def new(cls, recipe: Recipe, **making: Unpack[Making]) -> Learner:
+        """Return an untrained learner. Raises MetricError for a metric that does not fit the task or the model."""
+        return cls(untrained_parts(recipe, making))
 
     @property
     def recipe(self) -> Recipe:

@@ -129,6 +129,7 @@ class Config(BaseSettings):
             "validation.window": self.validation.window,
             "validation.fading": self.validation.fading,
             "validation.slices": self.slices,
+            "validation.bounds": self.validation.bounds or None,
         }
 
     def _fixed_labels(self) -> dict[str, Any] | None:

@@ -1,15 +1,23 @@
-"""What is known of a version's predictions beside scores, for people: unusable answers, confusion matrix, slices."""
+"""What is known of a version's predictions beside scores, for people: verdicts, answers, confusion, slices."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from store.types import Proof
 from stream.commands.opened import console, print_table, told
+from stream.report.verdicts import judge
 
 
-def print_details(details: Mapping[str, Any]) -> None:
+def print_details(proof: Proof) -> None:
     """Print what there is."""
+    details = proof.details
+    for verdict in judge(proof) if "against" in details else ():
+        console().print(f"  {verdict.words}", highlight=False, markup=False, soft_wrap=True)
+    for metric, interval in details.get("intervals", {}).items():
+        if interval["why"] is not None:
+            console().print(f"  No interval for {metric}: {interval['why']}.", highlight=False, markup=False)
     if static := details.get("static"):
         since, events = told(static["since_learned"]), told(static["events"])
         who = "static" if static["of"] == "model" else static["of"]

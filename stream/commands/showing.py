@@ -95,7 +95,7 @@ def show(path: Path, selector: str, *, as_json: bool) -> None:
         (name, metric, *map(score.get, spans)) for name, scores in scored.items() for metric, score in scores.items()
     ]
     print_table("", ["", "metric", *(span.replace("_", " ") for span in spans)], lines)
-    print_details(version.proof.details)
+    print_details(version.proof)
 
 
 def _shown(version: Version, model: ModelStore) -> dict[str, Any]:
@@ -178,6 +178,7 @@ def diff(path: Path, one: str, other: str, *, as_json: bool) -> None:
         (metric, span, value["from"], value["to"], value["change"])
         for metric, spans in scores.items()
         for span, value in spans.items()
+        if value["from"] is not None or value["to"] is not None
     ]
     lines.append(("learned", "", learned["from"], learned["to"], learned["to"] - learned["from"]))
     title = f"version {first.version} to {second.version} (common ancestor: {parted})"
@@ -223,8 +224,11 @@ def scores(path: Path, selector: str, *, form: str) -> None:
             ]
         )
         return
-    faded = ("faded",) if any("faded" in score for _, point in points for score in point.scores.values()) else ()
-    scored = [(metric, span) for span in ("cumulative", "window", *faded) for metric in metrics]
+    found = {
+        span for _, point in points for score in point.scores.values() for span in score if score[span] is not None
+    }
+    more = [span for span in ("faded", "low", "high") if span in found]
+    scored = [(metric, span) for span in ("cumulative", "window", *more) for metric in metrics]
     columns = ["events", "version", *(f"{metric} {span}" for metric, span in scored)]
     lines = [
         (point.events, number, *(point.scores.get(metric, {}).get(span) for metric, span in scored))

@@ -100,9 +100,8 @@ def test_losses_never_see_what_is_no_number(answers: list[int], sizes: list[int]
         sealed.append(learner.seal())
     assert sealed[0] == sealed[1] == sealed[2]
     absent, fine = answers.count(1), [index for index in answers if index in OddNumbers.FINE]
-    assert sealed[0].details == {
-        "outputs": {"absent": absent, "not_finite": len(answers) - absent - len(fine)},
-    }
+    assert sealed[0].details["outputs"] == {"absent": absent, "not_finite": len(answers) - absent - len(fine)}
+    assert "confusion" not in sealed[0].details
     expected = sum(abs(1.0 - OddNumbers.ANSWERS[index]) for index in fine) / len(fine) if fine else None
     assert sealed[0].scores["MAE"]["cumulative"] == (None if expected is None else pytest.approx(expected))
 

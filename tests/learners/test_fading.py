@@ -116,7 +116,7 @@ def test_every_metric_has_a_faded_value_or_none(task: Task) -> None:
 
 def test_nothing_is_faded_unless_asked_for() -> None:
     learner = Learner.new(read_recipe("naive_bayes.GaussianNB()", "binary"), features=["a"], metrics=["F1"], window=5)
-    assert set(learner.scores()["F1"]) == {"cumulative", "window", "since_last"}
+    assert set(learner.scores()["F1"]) == {"cumulative", "window", "since_last", "low", "high"}
 
 
 def test_a_faded_score_forgets_what_the_cumulative_one_does_not() -> None:

@@ -50,7 +50,7 @@ def test_every_event_is_predicted_before_it_is_learned() -> None:
     learner.test_then_train([{"a": i} for i in range(10)], [True] * 10)
     assert Spy.calls == [call for i in range(10) for call in (("predict", i), ("learn", i, True))]
     assert learner.learned == learner.details()["outputs"]["absent"] == 10
-    assert learner.scores()["Accuracy"] == {"cumulative": None, "window": None, "since_last": None}
+    assert set(learner.scores()["Accuracy"].values()) == {None}
 
 
 @pytest.mark.parametrize(("bad", "cause"), [("poison", ZeroDivisionError), ("bad question", KeyError)])
@@ -181,8 +181,8 @@ def test_states_are_small_and_equal_runs_give_equal_bytes() -> None:
     learner = new("tree.HoeffdingTreeClassifier(grace_period=50)")
     learner.test_then_train(xs, ys)
     plain = len(pickle.dumps(learner._parts.model, protocol=5))
+    assert len(dump({"model": learner._parts.model})) * 6 < plain
     sealed = learner.seal()
-    assert len(sealed.state) * 6 < plain
     again = new("tree.HoeffdingTreeClassifier(grace_period=50)")
     again.test_then_train(xs, ys)
     assert again.seal().state == sealed.state

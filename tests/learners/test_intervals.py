@@ -248,7 +248,8 @@ def test_delayed_labels_are_taken_in_the_order_in_which_they_come() -> None:
         times: Any = (list(range(300)), list(range(300))) if labels else ()
         learner.test_then_train(xs, ys, *times)
         learner.close()
-        found.append((learner.details(), learner.scores()))
+        details = learner.details()
+        found.append((details["intervals"], details["against"], learner.scores(), learner.baseline_scores()))
     assert found[0] == found[1]
 
 

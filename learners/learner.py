@@ -174,8 +174,9 @@ class Learner:
         """Let the baselines answer each question too, knowing the labels that had been revealed by then."""
         ys = [entry.y for entry in part.revealed]
         given = [answers(baseline, ys) for baseline, _ in self._parts.board.baselines.values()]
-        for entry, count in zip(part.asked, part.before, strict=True):
-            entry.answers = tuple([answer[count] for answer in given])
+        columns = [map(answer.__getitem__, part.before) for answer in given]
+        for entry, beside in zip(part.asked, zip(*columns, strict=True), strict=True):
+            entry.answers = beside
 
     def _score_revealed(self, part: Round) -> None:
         """Judge what was predicted when each was asked; record points at every multiple of `window`, at its clock."""

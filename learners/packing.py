@@ -9,7 +9,7 @@ Invariant: what is unpacked equals what was packed, bit for bit, with the same t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from struct import Struct
@@ -24,8 +24,8 @@ CONSTANTS_MAX = 65_536
 CONSTANT_SIZE_MAX = 200
 """Characters, or bits, of a constant; with their number this bounds the table."""
 
-SHEET_VALUES_MAX = 65_536
-"""Values in one sheet: it is made in memory beside them."""
+SHEET_VALUES_MAX = 8_192
+"""Values in one sheet: while it is made, they are in the processor's cache."""
 
 _CONSTANTS: frozenset[type] = frozenset({bool, int, str, type(None)})
 _KINDS: dict[type, str] = {float: "number", dict: "nested", tuple: "nested", **dict.fromkeys(_CONSTANTS, "constant")}
@@ -95,7 +95,7 @@ class Packer:
 
     def unpack(self, packed: Packed) -> Any:
         """Return the value that was packed, by this packer or by one that read its sheets."""
-        data, others = _split(packed)
+        data, others = (packed, ()) if isinstance(packed, bytes) else (packed[0], packed[1:])
         form = self._by_number[_NUMBER.unpack_from(data)[0]]
         _, *leaves = form.struct.unpack(data)
         for place in range(len(form.constants)):
@@ -103,38 +103,45 @@ class Packer:
         leaves += others
         return form.build(map(leaves.__getitem__, form.places))
 
-    def sheets(self, values: Iterable[tuple[int, Packed]]) -> list[Sheet]:
+    def sheets(self, names: Sequence[int], values: Iterable[Packed]) -> list[Sheet]:
         """Return packed values in columns, each under its name; equal values under equal names give equal sheets."""
-        by_form: dict[int, list[tuple[int, Packed]]] = {}
-        for item in values:
-            by_form.setdefault(_NUMBER.unpack_from(_split(item[1])[0])[0], []).append(item)
-        return [
-            self._sheet(self._by_number[number], items[start : start + SHEET_VALUES_MAX])
-            for number, items in by_form.items()
-            for start in range(0, len(items), SHEET_VALUES_MAX)
-        ]
+        numbers, left = np.array(names, "<i8"), iter(values)
+        sheets: list[Sheet] = []
+        for start in range(0, len(names), SHEET_VALUES_MAX):
+            sheets += self._sheets(numbers[start : start + SHEET_VALUES_MAX], list(islice(left, SHEET_VALUES_MAX)))
+        return sheets
 
-    def _sheet(self, form: Form, items: list[tuple[int, Packed]]) -> Sheet:
-        rows = np.frombuffer(b"".join([_split(packed)[0] for _, packed in items]), form.dtype)
+    def _sheets(self, names: np.ndarray, values: list[Packed]) -> Iterator[Sheet]:
+        """Yield a sheet for each form, in the order in which they come."""
+        rows = [value if isinstance(value, bytes) else value[0] for value in values]
+        forms = np.frombuffer(b"".join([row[: _NUMBER.size] for row in rows]), "<u4")
+        for first in sorted(np.unique(forms, return_index=True)[1]):
+            form, places = self._by_number[forms[first]], np.flatnonzero(forms == forms[first])
+            data = b"".join([rows[place] for place in places.tolist()])
+            others = [tuple(values[place][1:]) for place in places.tolist()] if form.others else []
+            yield self._sheet(form, names[places].tobytes(), data, others)
+
+    def _sheet(self, form: Form, names: bytes, data: bytes, others: list[Any]) -> Sheet:
+        rows = np.frombuffer(data, form.dtype)
         used = np.flatnonzero(np.bincount(rows["codes"].ravel())).tolist()
         used.sort(key=lambda code: repr(self._constants[code]))
         rank = np.zeros(len(self._constants), "<u4")
         rank[used] = range(len(used))
         return Sheet(
             form.form,
-            np.array([name for name, _ in items], "<i8").tobytes(),
+            names,
             [self._constants[code] for code in used],
             rank[rows["codes"].T].tobytes(),
             rows["numbers"].T.tobytes(),
-            [_split(packed)[1] for _, packed in items] if form.others else [],
+            others,
         )
 
-    def read(self, sheets: Iterable[Sheet]) -> dict[int, Packed]:
+    def read(self, sheets: Sequence[Sheet]) -> dict[int, Packed]:
         """Return the values of sheets by name, packed, in the order of their names."""
         values: dict[int, Packed] = {}
         for sheet in sheets:
             values.update(self._rows(sheet))
-        return dict(sorted(values.items()))
+        return values if len({sheet.form for sheet in sheets}) == 1 else dict(sorted(values.items()))
 
     def _rows(self, sheet: Sheet) -> Iterator[tuple[int, Packed]]:
         form = self._forms.get(sheet.form) or self._add_form(sheet.form)
@@ -166,10 +173,6 @@ class Packer:
             code = self._codes[key] = len(self._constants)
             self._constants.append(constant)
         return code
-
-
-def _split(packed: Packed) -> tuple[bytes, tuple[Any, ...]]:
-    return (packed, ()) if isinstance(packed, bytes) else (packed[0], packed[1:])
 
 
 def _flatten(value: Any, leaves: list[Any]) -> Hashable:

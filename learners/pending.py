@@ -9,9 +9,10 @@ Invariants: a label is seen by nobody before it is due; asked = revealed + pendi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -24,7 +25,7 @@ HEAP_SLACK = 64
 """So many more times than twice the events may be in the heap before those of expired events are taken out."""
 
 YOUNG_MAX = 4096
-"""The last events asked (up to twice as many) are not packed: most labels that come soon never pay for it."""
+"""The last events asked (up to twice as many) are not packed, nor are so few: a label that comes soon pays nothing."""
 
 
 @dataclass(slots=True)
@@ -63,9 +64,9 @@ class LabelPolicy:
 class Pending:
     """The pending events of one learner. `clock`: the latest time an event was asked at; `late`: events behind it.
 
-    `entries` are by the number of the event, in the order asked; those before `packed_to` are packed. `due` is a heap
-    of (time, number). `ids` are there where labels have a log of their own. `gone` are the events that expired since
-    somebody last looked (and cleared it).
+    `entries` are by the number of the event, in the order asked; those before `packed_to` are packed, or were few when
+    they could be. `due` is a heap of (time, number). `ids` are there where labels have a log of their own. `gone` are
+    the events that expired since somebody last looked (and cleared it).
     """
 
     policy: LabelPolicy
@@ -170,27 +171,37 @@ class Pending:
     def _opened(self, kept: Entry | Packed) -> Entry:
         return kept if isinstance(kept, Entry) else Entry(*self.packer.unpack(kept))
 
+    def _packed(self, kept: Entry | Packed) -> Packed:
+        return self.packer.pack(_values(kept)) if isinstance(kept, Entry) else kept
+
     def pack(self) -> None:
-        """Pack all but the last events asked. Only between batches: a packed event changes no more."""
+        """Pack all but the last events asked, unless few are pending. Between batches: then they change no more."""
         if self.asked - self.packed_to < 2 * YOUNG_MAX:
             return
-        for number in range(self.packed_to, self.asked - YOUNG_MAX):
-            kept = self.entries.get(number)
-            if isinstance(kept, Entry):
-                self.entries[number] = self.packer.pack(_values(kept))
+        if len(self.entries) > 2 * YOUNG_MAX:
+            for number in range(self.packed_to, self.asked - YOUNG_MAX):
+                kept = self.entries.get(number)
+                if isinstance(kept, Entry):
+                    self.entries[number] = self._packed(kept)
         self.packed_to = self.asked - YOUNG_MAX
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all in columns: equal pending events give equal bytes, however they were packed."""
         state = {each.name: getattr(self, each.name) for each in fields(self)}
-        due = sorted(item for item in self.due if item[1] in self.entries)
-        state["due"] = [_column(time for time, _ in due), _column(number for _, number in due)]
-        state["entries"] = self.packer.sheets(
-            (number, self.packer.pack(_values(kept)) if isinstance(kept, Entry) else kept)
-            for number, kept in self.entries.items()
-        )
+        state["due"] = self._due()
+        packed = (kept if type(kept) is bytes else self._packed(kept) for kept in self.entries.values())
+        state["entries"] = self.packer.sheets(list(self.entries), packed)
         del state["packed_to"], state["packer"], state["gone"]
         return state
+
+    def _due(self) -> bytes | list[tuple[int, int]]:
+        """Return the heap without what expired, sorted; in columns, unless a time is too large for 8 bytes."""
+        try:
+            due = np.fromiter(chain.from_iterable(self.due), "<i8", 2 * len(self.due)).reshape(-1, 2)
+        except OverflowError:
+            return sorted(item for item in self.due if item[1] in self.entries)
+        due = due[np.isin(due[:, 1], np.fromiter(self.entries, "<i8", len(self.entries)))]
+        return due[np.lexsort((due[:, 1], due[:, 0]))].T.tobytes()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.packer = Packer()
@@ -198,18 +209,7 @@ class Pending:
         self.gone = []
         for name, value in state.items():
             setattr(self, name, value)
-        self.due = list(zip(*map(_listed, state["due"]), strict=True))
+        due = state["due"]
+        if isinstance(due, bytes):
+            self.due = list(zip(*np.frombuffer(due, "<i8").reshape(2, -1).tolist(), strict=True))
         self.entries = dict(self.packer.read(state["entries"]))
-
-
-def _column(values: Iterable[int]) -> bytes | list[int]:
-    """Return integers as 8 bytes each; a list where one is too large for that."""
-    listed = list(values)
-    try:
-        return np.array(listed, "<i8").tobytes()
-    except OverflowError:
-        return listed
-
-
-def _listed(column: bytes | list[int]) -> list[int]:
-    return np.frombuffer(column, "<i8").tolist() if isinstance(column, bytes) else column

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import platform
-import statistics
-from collections.abc import Sequence
 
-from tests.benchmarks import memory, runs
+from tests.benchmarks import delayed, memory, pending, runs
 from tests.benchmarks.alone import alone
 from tests.benchmarks.events import events_of
+from tests.benchmarks.told import told
 from tests.kafka.broker import Broker
 
 LEARNERS = {
@@ -28,6 +27,7 @@ def main() -> None:
     arguments.add_argument("--pairs", type=int, default=5)
     arguments.add_argument("--times", type=int, default=3, help="how often the stream is repeated")
     arguments.add_argument("--memory-events", type=int, default=1_000_000)
+    arguments.add_argument("--pending", type=int, default=1_000_000, help="labels that are pending at a time")
     chosen = arguments.parse_args()
     broker = Broker()
     try:
@@ -38,6 +38,11 @@ def main() -> None:
         print("Tidemark: snapshots every 20,000 events and 5 s, five scores of each metric; by hand: Accuracy only")
         for name, learner in LEARNERS.items():
             compare(name, learner, broker.bootstrap, topic, len(events), chosen.pairs)
+        timed = broker.topic()
+        runs.fill(broker.bootstrap, timed, delayed.with_times(events))
+        for name, learner in LEARNERS.items():
+            delayed.compare(name, learner, broker.bootstrap, timed, len(events), chosen.pairs)
+        pending.measure(chosen.pending)
         memory.measure(chosen.memory_events)
     finally:
         broker.close()
@@ -58,11 +63,6 @@ def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, pai
     for who, found in rates.items():
         print(f"  {who:<10} {told(found, ',.0f')} events/s")
     print(f"  ratio      {told(ratios, '.3f')} tidemark to by hand (min, median, max)")
-
-
-def told(values: Sequence[float], form: str) -> str:
-    """Write minimum, median and maximum."""
-    return "  ".join(format(value, form) for value in (min(values), statistics.median(values), max(values)))
 
 
 if __name__ == "__main__":

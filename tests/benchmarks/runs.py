@@ -61,8 +61,8 @@ def by_hand(learner: str, bootstrap: str, topic: str, count: int) -> dict[str, A
     return {"seconds": seconds, "accuracy": metric.get()}
 
 
-def tidemark(learner: str, bootstrap: str, topic: str, count: int) -> dict[str, Any]:
-    """Train with snapshots, scores, baselines and proof, to the end."""
+def tidemark(learner: str, bootstrap: str, topic: str, count: int, more: str = "") -> dict[str, Any]:
+    """Train with snapshots, scores, baselines and proof, to the end; `more` follows the source in the configuration."""
     from stream.config import read_config  # noqa: PLC0415
     from stream.consumer import Options, consume  # noqa: PLC0415
     from stream.screen import LogScreen  # noqa: PLC0415
@@ -84,11 +84,15 @@ def tidemark(learner: str, bootstrap: str, topic: str, count: int) -> dict[str, 
         path = Path(folder) / "tidemark.toml"
         path.write_text(
             f"[model]\nname = 'm'\ntask = 'binary'\ntarget = 'class'\npositive = 'UP'\nlearner = '''{learner}'''\n"
-            f"[source]\nlog = 'kafka://{bootstrap}/{topic}'\n[validation]\nmetrics = ['Accuracy']\n"
+            f"[source]\nlog = 'kafka://{bootstrap}/{topic}'\n{more}\n[validation]\nmetrics = ['Accuracy']\n"
             "[snapshots]\nevery_events = 20000\nevery = '5s'\n",
             encoding="utf-8",
         )
         head = consume(read_config(path), Options(until_end=True), Stop(), LogScreen("bench"))
     assert head is not None
-    assert head.accounts.learned == count, head.accounts
-    return {"seconds": sum(took), "accuracy": head.proof.scores["Accuracy"]["cumulative"]}
+    assert head.accounts.learned + head.accounts.pending == count, head.accounts
+    return {
+        "seconds": sum(took),
+        "accuracy": head.proof.scores["Accuracy"]["cumulative"],
+        "pending": head.accounts.pending,
+    }

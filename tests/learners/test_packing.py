@@ -57,7 +57,7 @@ def exact(value: Any) -> Any:
 
 
 def through_bytes(packer: Packer, packed: list[Any]) -> list[Any]:
-    sheets = pickle.loads(pickle.dumps(packer.sheets(enumerate(packed))))
+    sheets = pickle.loads(pickle.dumps(packer.sheets(list(range(len(packed))), packed)))
     other = Packer()
     other.pack(("another", "table", {"a": 1.0}))
     read = other.read(sheets)

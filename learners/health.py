@@ -9,8 +9,16 @@ import numpy as np
 
 from learners.pending import Entry
 
-EDGES_S = (1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800, 2_592_000)
-"""Delays are counted between these, and below and above them: a second, ten, a minute, ..., a week, 30 days."""
+_MINUTES = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45)
+_HOURS = (1, 1.5, 2, 3, 4, 6, 8, 12, 18)
+_DAYS = (1, 1.5, 2, 3, 5, 7, 10, 14, 21, 30, 60, 90)
+EDGES_S = (
+    *(1, 3, 10, 30),
+    *(60 * each for each in _MINUTES),
+    *(int(3_600 * each) for each in _HOURS),
+    *(int(86_400 * each) for each in _DAYS),
+)
+"""Delays are counted between these, and below and above them: each about half as long again as the one before."""
 
 _EDGES_US = np.array(EDGES_S) * 1_000_000
 

@@ -167,7 +167,10 @@ def differences(verdicts: Sequence[Verdict]) -> Figure | None:
         alt="differences to the baselines with their intervals",
         height=70 + 30 * len(tested),
         shapes=[{**none, "line": {"color": "var(--soft)", "width": 1}}],
-        xaxis={"nticks": 6, "title": {"text": f"difference in {tested[0][0].metric}", "standoff": 8}},
+        xaxis={
+            "nticks": 6,
+            "title": {"text": f"{tested[0][0].metric}, the model's less the baseline's", "standoff": 8},
+        },
         yaxis={
             "tickvals": rows,
             "ticktext": [hover(each.baseline) for each, _, _ in tested],

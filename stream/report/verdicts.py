@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from store.types import Proof, Scores
+from stream.report.told import score
 
 SpanName = Literal["cumulative", "window"]
 
@@ -54,23 +55,22 @@ def _words(name: str, found: Mapping[str, Any], why: str | None) -> str:
     if found["better"] is None:
         return (
             f"No verdict against {name} yet: {over}, the difference in {metric} may be anything from "
-            f"{found['low']:+.4f} to {found['high']:+.4f} ({level} confidence sequence)."
+            f"{score(found['low'])} to {score(found['high'])} ({level} confidence sequence)."
         )
     which = f"Better than {name}" if found["better"] == "model" else f"Worse than {name}"
     return (
-        f"{which}: {over}, the difference in {metric} is {abs(found['difference']):.4f}, between {low:.4f} and "
-        f"{high:.4f} ({level} confidence sequence)."
+        f"{which}: {over}, the difference in {metric} is {score(abs(found['difference']))}, between {score(low)} "
+        f"and {score(high)} ({level} confidence sequence)."
     )
 
 
 def _untested(name: str, scores: Scores, baseline: Scores) -> Verdict:
-    for metric, score in scores.items():
+    for metric, found in scores.items():
         spans: tuple[SpanName, ...] = ("cumulative", "window")
         for span in spans:
-            ours, its = score.get(span), baseline.get(metric, {}).get(span)
+            ours, its = found.get(span), baseline.get(metric, {}).get(span)
             if ours is not None and its is not None:
-                words = (
-                    f"Against {name}: {metric} {ours:.4f} and {its:.4f} ({span}); no test of the difference is kept."
-                )
+                both = f"{metric} {score(ours)} and {score(its)} ({span})"
+                words = f"Against {name}: {both}; no test of the difference is kept."
                 return Verdict(baseline=name, words=words, metric=metric, difference=ours - its)
     return Verdict(baseline=name, words=f"Against {name}: nothing scored yet.")

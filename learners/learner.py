@@ -152,6 +152,7 @@ class Learner:
         with self._parts.learning():
             for part in rounds:
                 self._judge(part)
+        self._parts.health.take((), (), pending.gone)
         pending.gone.clear()
         pending.pack()
 
@@ -168,7 +169,7 @@ class Learner:
         self._answered([entry.raw for entry in part.asked])
         self._answer_beside(part)
         self._score_revealed(part)
-        self._parts.health.learn(part.revealed)
+        self._parts.health.take(part.asked, part.revealed, ())
 
     def _answer_beside(self, part: Round) -> None:
         """Let the baselines answer each question too, knowing the labels that had been revealed by then."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Required, TypedDict
 
 from learners.board import Board, Rules
+from learners.health import Health
 from learners.ids import Ids
 from learners.intervals import check_bounds
 from learners.metrics import read_metrics
@@ -64,4 +65,5 @@ def untrained_parts(recipe: Recipe, making: Making) -> Parts:
         board=Board(rules, probabilities=probabilities),
         pending=None if labels is None else Pending(labels, ids=Ids() if making.get("joined") else None),
         at_question=making.get("at_question", False),
+        health=Health(rules.slices, rules.slices_max),
     )

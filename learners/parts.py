@@ -92,7 +92,7 @@ class Parts:
             events = self.learned - self.static_since
             details["static"] = {"of": "model", "since_learned": self.static_since, "events": events}
         if self.pending is not None:
-            details["labels"] = self.pending.account() | {"delay": self.health.delay()}
+            details["labels"] = self.pending.account() | self.health.details()
         return details
 
 

@@ -39,12 +39,36 @@ class Slice:
     sums: list[Sum]
 
 
+class Names:
+    """Names the slices of one field's values: at most `values_max` of them, and those for the rest and for none."""
+
+    def __init__(self, values_max: int) -> None:
+        self.room = values_max
+        self.known = {MISSING, OTHER}
+
+    def of(self, value: Any) -> str:
+        """Return the name of a value's slice.
+
+        >>> names = Names(1)
+        >>> names.of("AA"), names.of("UA"), names.of("AA"), names.of(None)
+        ('AA', '(other)', 'AA', '(missing)')
+        """
+        name = MISSING if value is None else text_of(value)
+        if name in self.known:
+            return name
+        if not self.room:
+            return OTHER
+        self.room -= 1
+        self.known.add(name)
+        return name
+
+
 class FieldSlices:
     """The slices of one field."""
 
     def __init__(self, name: str, values_max: int, window: int) -> None:
         self.name = name
-        self.room = values_max
+        self.names = Names(values_max)
         self.slices: dict[str, Slice] = {}
         self.recent = Recent(window)
 
@@ -62,12 +86,9 @@ class FieldSlices:
 
     def _place(self, value: Any, scores: Sequence[Score]) -> str:
         """Return the name of a value's slice; make the slice if it is new and there is room."""
-        name = MISSING if value is None else text_of(value)
+        name = self.names.of(value)
         if name not in self.slices:
-            if name not in (MISSING, OTHER):
-                name, self.room = (name, self.room - 1) if self.room else (OTHER, 0)
-            if name not in self.slices:
-                self.slices[name] = Slice(0, [score.measure.sum() for score in scores])
+            self.slices[name] = Slice(0, [score.measure.sum() for score in scores])
         return name
 
     def values(self, metrics: Sequence[str], scores: Sequence[Score]) -> dict[str, Any]:

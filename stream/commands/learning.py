@@ -6,7 +6,7 @@ import csv
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from learners import Learner, LearnFailed, read_recipe
 from store import ModelStore
-from store.types import Version
+from store.types import Accounts, Version
 from stream.commands.opened import console, opened_model, print_json
 from stream.config import Config, read_config
 from stream.consumer import Options, check_unchanged, consume
@@ -47,23 +47,21 @@ def train(path: Path, options: Options, *, as_json: bool) -> None:
         head = consume(config, options, stop, screen)
     finally:
         screen.close()
-    if head is None:
-        told: dict[str, Any] = {"head": None, "read": 0, "learned": 0, "held": 0}
-    else:
-        accounts = head.accounts
-        told = {"head": head.version, "read": accounts.read, "learned": accounts.learned, "held": accounts.held}
+    told = asdict(head.accounts if head else Accounts())
     if as_json:
-        print_json({**told, "scores": head.proof.scores if head else {}})
+        print_json({"head": head.version if head else None, **told, "scores": head.proof.scores if head else {}})
     elif head is None:
         console().print("nothing to learn from yet: the log has no event")
     else:
         shown = {name: score["cumulative"] for name, score in head.proof.scores.items()}
         scores = "  ".join(f"{name} {'-' if value is None else value}" for name, value in shown.items())
+        sum_of = [
+            f"{key} {told[key]:,}" for key in ("learned", "held", "pending", "expired") if told[key] or key == "learned"
+        ]
         console().print(
-            f"head is version {head.version}: "
-            f"read {told['read']:,} = learned {told['learned']:,} + held {told['held']:,}\n{scores}",
-            highlight=False,
+            f"head is version {head.version}: read {told['read']:,} = {' + '.join(sum_of)}", highlight=False
         )
+        console().print(scores, highlight=False)
 
 
 @contextmanager

@@ -48,6 +48,8 @@ def _status(model: ModelStore) -> dict[str, Any]:
         "static_since": static["since_learned"] if static else None,
         "learned": head.accounts.learned,
         "held": head.accounts.held,
+        "pending": head.accounts.pending,
+        "expired": head.accounts.expired,
         "lag": beat.lag if beat else None,
         "events_per_s": round(beat.events_per_s, 1) if beat and state in ALIVE else 0.0,
         "head_age_s": round((datetime.now(UTC) - head.created_at).total_seconds(), 1),

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.broker import Broker
+from tests.stream.test_label_log import halves, joined
+from tests.stream.test_labels import events
 from tests.stream.test_published import ELEC2_VALIDATION, POSITIVE_UP, assert_elec2
 from tests.stream.test_verify import lines
 from tests.world import World, end, until
@@ -99,3 +101,35 @@ def test_no_broker_is_exit_5(tmp_path: Path) -> None:
     done = world.run("train", "--until-end", code=5)
     assert "127.0.0.1:1" in done.stderr
     assert not (tmp_path / "tidemark.db").exists()
+
+
+def test_labels_from_a_topic_of_their_own(tmp_path: Path, kafka: Broker, postgres_url: str) -> None:
+    topics = [kafka.topic(partitions=2) for _ in range(2)]
+    shown = []
+    for name, kills in (("calm", 0), ("killed", 4)):
+        world = World(tmp_path / name, name)
+        joined(world, *(f"kafka://{kafka.bootstrap}/{topic}" for topic in topics), store=postgres_url)
+        if not kills:
+            for file, records in zip(("events", "labels"), halves(events(8000, 11)), strict=True):
+                world.write_events(f"{file}.jsonl", records)
+            assert world.json("produce", "events.jsonl", "--key", "id")["events"] == 8000
+            assert world.json("produce", "labels.jsonl", "--labels", "--key", "id")["events"] == 8000
+        for _ in range(kills):
+            trainer = world.start("train")
+            until(lambda: exists(world, postgres_url), process=trainer)  # noqa: B023 - in this turn
+            model = world.open(postgres_url)
+            was = model.head()[0].version
+            until(lambda: model.head()[0].version > was or done(model, 8000), process=trainer)  # noqa: B023
+            end(trainer, number=9)
+        world.train()
+        world.run("rollback", "3", "--rewind", "--reason", "a look at the past")
+        world.train("--close")
+        assert all(each["equal"] for each in world.json("verify", "all"))
+        assert all(check["well"] is not False for check in world.json("doctor"))
+        shown.append(world.json("show", "head"))
+    calm, killed = shown
+    assert calm["events"] == killed["events"] == {"read": 8000, "learned": 8000, "held": 0, "pending": 0, "expired": 0}
+    for metric, score in calm["scores"].items():
+        assert killed["scores"][metric]["cumulative"] == score["cumulative"]
+    assert killed["details"]["labels"]["records"] == calm["details"]["labels"]["records"]
+    assert killed["details"]["labels"]["records"]["late"] == 0

@@ -16,14 +16,22 @@ from tests.stream.test_labels import RECIPE, WINDOWED, events, river_says
 from tests.stream.test_live import started
 from tests.world import World, end, until
 
-JOINED = '[labels]\nlog = "file:labels"\nmoment = "known_at"\nidle = "{idle}"\n{more}'
+
+def joined(world: World, events: str, labels: str, more: str = "", idle: str = "60s", **others: str) -> World:
+    """Write a configuration with a log of events and a log of labels."""
+    world.folder.mkdir(exist_ok=True)
+    world.configure(
+        log=events,
+        learner=RECIPE,
+        more=f'moment = "at"\nid = "id"\n'
+        f'[labels]\nlog = "{labels}"\nmoment = "known_at"\nidle = "{idle}"\n{more}\n{WINDOWED}',
+        **others,
+    )
+    return world
 
 
 def configure(world: World, more: str = "", idle: str = "60s") -> World:
-    world.folder.mkdir(exist_ok=True)
-    labels = JOINED.format(idle=idle, more=more)
-    world.configure(log="file:events", learner=RECIPE, more=f'moment = "at"\nid = "id"\n{labels}\n{WINDOWED}')
-    return world
+    return joined(world, "file:events", "file:labels", more, idle)
 
 
 def append(world: World, name: str, records: Iterable[dict[str, Any] | bytes]) -> None:

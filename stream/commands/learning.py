@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -84,7 +84,7 @@ def verify_versions(path: Path, selector: str, *, as_json: bool) -> bool:
         recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
         check_unchanged(model.config(), config.fixed(recipe.identity))
         versions = model.versions() if selector == "all" else [model.version(selector)]
-        found = [_verify_one(config, model, version) for version in versions]
+        found = _verify_each(config, model, versions)
     values = [{"version": v.version, "equal": v.equal, "events": v.events, "why": v.why} for v in found]
     if as_json:
         print_json(values if selector == "all" else values[0])
@@ -99,21 +99,25 @@ def verify_versions(path: Path, selector: str, *, as_json: bool) -> bool:
     return all(each.equal is not False for each in found)
 
 
-def _verify_one(config: Config, model: ModelStore, version: Version) -> Verification:
+def _verify_each(config: Config, model: ModelStore, versions: Sequence[Version]) -> list[Verification]:
     try:
         feed = open_replay_feed(config)
     except (LogUnreachable, ConfigError) as unreachable:
-        return Verification(version.version, None, 0, f"the log cannot be read: {unreachable}")
+        return [Verification(each.version, None, 0, f"the log cannot be read: {unreachable}") for each in versions]
     try:
-        with (
-            recorded(model, config, "verify") as run,
-            progress(f"version {version.version}", model.segment(version.version).events) as tell,
-        ):
-            found = verify(model, feed, config, version, tell)
-            run.result.update(version=found.version, equal=found.equal, why=found.why)
-            return found
+        return [_verify_one(config, model, feed, version) for version in versions]
     finally:
         feed.close()
+
+
+def _verify_one(config: Config, model: ModelStore, feed: Feed, version: Version) -> Verification:
+    with (
+        recorded(model, config, "verify") as run,
+        progress(f"version {version.version}", model.segment(version.version).events) as tell,
+    ):
+        found = verify(model, feed, config, version, tell)
+        run.result.update(version=found.version, equal=found.equal, why=found.why)
+        return found
 
 
 def recompute_bytes(config: Config, model: ModelStore, version: Version) -> None:

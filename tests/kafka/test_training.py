@@ -110,16 +110,16 @@ def test_labels_from_a_topic_of_their_own(tmp_path: Path, kafka: Broker, postgre
         world = World(tmp_path / name, name)
         joined(world, *(f"kafka://{kafka.bootstrap}/{topic}" for topic in topics), store=postgres_url)
         if not kills:
-            for file, records in zip(("events", "labels"), halves(events(8000, 11)), strict=True):
+            for file, records in zip(("events", "labels"), halves(events(4000, 11)), strict=True):
                 world.write_events(f"{file}.jsonl", records)
-            assert world.json("produce", "events.jsonl", "--key", "id")["events"] == 8000
-            assert world.json("produce", "labels.jsonl", "--labels", "--key", "id")["events"] == 8000
+            assert world.json("produce", "events.jsonl", "--key", "id")["events"] == 4000
+            assert world.json("produce", "labels.jsonl", "--labels", "--key", "id")["events"] == 4000
         for _ in range(kills):
             trainer = world.start("train")
             until(lambda: exists(world, postgres_url), process=trainer)  # noqa: B023 - in this turn
             model = world.open(postgres_url)
             was = model.head()[0].version
-            until(lambda: model.head()[0].version > was or done(model, 8000), process=trainer)  # noqa: B023
+            until(lambda: model.head()[0].version > was or done(model, 4000), process=trainer)  # noqa: B023
             end(trainer, number=9)
         world.train()
         world.run("rollback", "3", "--rewind", "--reason", "a look at the past")
@@ -128,7 +128,7 @@ def test_labels_from_a_topic_of_their_own(tmp_path: Path, kafka: Broker, postgre
         assert all(check["well"] is not False for check in world.json("doctor"))
         shown.append(world.json("show", "head"))
     calm, killed = shown
-    assert calm["events"] == killed["events"] == {"read": 8000, "learned": 8000, "held": 0, "pending": 0, "expired": 0}
+    assert calm["events"] == killed["events"] == {"read": 4000, "learned": 4000, "held": 0, "pending": 0, "expired": 0}
     for metric, score in calm["scores"].items():
         assert killed["scores"][metric]["cumulative"] == score["cumulative"]
     assert killed["details"]["labels"]["records"] == calm["details"]["labels"]["records"]

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from learners.baselines import Baseline, baselines
+from learners.baselines import baselines
 from learners.confusion import confusion_table
 from learners.contest import Contest
 from learners.metrics import Metric
 from learners.outputs import Outputs
 from learners.progressive import Scores, Tally
 from learners.recipe import Task
+from learners.rivals import Rivals
 from learners.slices import SLICES_MAX, FieldSlices
+from learners.static import NAME, Static
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Rules:
     """How a model is scored: by which metrics, over how many events, with which fading factor (None: none).
 
     `slices` are the fields by whose values scores are given too, for at most `slices_max` values each. `bounds` are
-    those of losses, by metric.
+    those of losses, by metric. `static_after`: so many learned events, and a copy of the model is frozen beside it.
     """
 
     metrics: tuple[Metric, ...]
@@ -31,11 +33,15 @@ class Rules:
     slices: tuple[str, ...] = ()
     slices_max: int = SLICES_MAX
     bounds: Mapping[str, float] = field(default_factory=dict)
+    static_after: int | None = None
 
-    def tally(self, *, counted: bool = False) -> Tally:
-        """Return the scores of one predictor, of nothing yet; `counted`: with counts of pairs in any case."""
+    def tally(self, *, counted: bool = False, begun: int = 0) -> Tally:
+        """Return the scores of one predictor, of nothing yet, after `begun` events.
+
+        `counted`: with counts of pairs in any case.
+        """
         binary, counted = self.task == "binary", counted and self.task != "regression"
-        return Tally(self.metrics, self.window, binary=binary, fading=self.fading, counted=counted)
+        return Tally(self.metrics, self.window, binary=binary, fading=self.fading, counted=counted, begun=begun)
 
 
 class Board:
@@ -45,14 +51,17 @@ class Board:
     """
 
     def __init__(self, rules: Rules, *, probabilities: bool) -> None:
+        self.rules = rules
         self.tally = rules.tally(counted=True)
-        self.baselines: dict[str, tuple[Baseline, Tally]] = {
-            name: (baseline, rules.tally())
-            for name, baseline in baselines(rules.task, probabilities=probabilities).items()
-        }
+        beside = baselines(rules.task, probabilities=probabilities)
+        after = rules.static_after
+        self.rivals = Rivals(
+            {name: (baseline, rules.tally()) for name, baseline in beside.items()},
+            None if after is None else Static(after, rules.task, probabilities=probabilities),
+        )
         self.contest = Contest(rules.metrics, rules.bounds, weighted=False)
         self.contest.enter_model(self.tally)
-        for name, (_, tally) in self.baselines.items():
+        for name, tally in self.rivals.tallies.items():
             self.contest.enter(name, tally)
         self.slices = [FieldSlices(name, rules.slices_max, rules.window) for name in rules.slices]
         self.absent = 0
@@ -63,16 +72,28 @@ class Board:
         self.absent += outputs.absent
         self.not_finite += outputs.not_finite
 
+    def room(self, learned: int) -> int:
+        """Return how many events may be scored in one go: up to a score point, or to where the static copy is made."""
+        room, static = self.rules.window - learned % self.rules.window, self.rivals.static
+        return room if static is None or learned >= static.after else min(room, static.after - learned)
+
+    def reach(self, learned: int) -> None:
+        """Begin to score the static copy, if it was made after so many events."""
+        static = self.rivals.static
+        if static is not None and learned == static.after:
+            static.tally = self.rules.tally(begun=learned)
+            self.contest.enter(NAME, static.tally, learned)
+
     def score(
         self, xs: Sequence[Mapping[str, Any]], ys: Sequence[Any], outputs: Outputs, beside: Sequence[Outputs]
     ) -> None:
-        """Score answers by their labels, in order; `beside` are those of the baselines. Not beyond a score point."""
+        """Score answers by their labels, in order; `beside` are those of the rivals. There is `room` for them."""
         columns = self.tally.add(ys, outputs)
         for each in self.slices:
             each.add(xs, self.tally.scores, columns)
         others = {
             name: tally.add(ys, answers)
-            for (name, (_, tally)), answers in zip(self.baselines.items(), beside, strict=True)
+            for (name, tally), answers in zip(self.rivals.tallies.items(), beside, strict=True)
         }
         self.contest.add(columns, others)
 
@@ -81,8 +102,8 @@ class Board:
         return self.contest.with_ends(self.tally.values())
 
     def baseline_scores(self) -> dict[str, Scores]:
-        """Return the scores of the baselines now."""
-        return {name: self.contest.with_ends(tally.values(), name) for name, (_, tally) in self.baselines.items()}
+        """Return the scores of the rivals now."""
+        return {name: self.contest.with_ends(tally.values(), name) for name, tally in self.rivals.tallies.items()}
 
     def details(self) -> dict[str, Any]:
         """Return what else is known of the predictions, as plain values: the same before and after JSON."""
@@ -93,10 +114,10 @@ class Board:
         if self.slices:
             details["slices"] = {each.name: each.values(self.tally.names, self.tally.scores) for each in self.slices}
         details["intervals"] = self.contest.intervals()
-        details["against"] = self.contest.against(list(self.baselines))
+        details["against"] = self.contest.against(list(self.rivals.tallies))
         return details
 
     def renew(self) -> None:
         """Begin a new version: what is counted since the last one begins anew."""
-        for tally in (self.tally, *(tally for _, tally in self.baselines.values())):
+        for tally in (self.tally, *self.rivals.tallies.values()):
             tally.renew()

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
-from learners.baselines import answers, outputs_of
 from learners.errors import LearnFailed
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.joined import Turn, join_then_reveal
@@ -111,10 +110,9 @@ class Learner:
             return
         start = 0
         while start < len(xs):
-            stop = min(len(xs), start + self.window - self.learned % self.window)
+            stop = min(len(xs), start + self._parts.board.room(self.learned))
             self._learn(xs[start:stop], ys[start:stop], start)
-            if self.learned % self.window == 0:
-                self.point()
+            self._reached(None)
             start = stop
 
     def _learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> None:
@@ -123,8 +121,7 @@ class Learner:
         with parts.learning():
             raw = predict_then_learn(self._predictor.ask, parts.learn, xs, ys, first)
         outputs = self._answered(raw)
-        beside = [baseline.predict_then_learn(ys) for baseline, _ in parts.board.baselines.values()]
-        parts.board.score(xs, ys, outputs, beside)
+        parts.board.score(xs, ys, outputs, parts.board.rivals.answer(xs, ys))
         parts.learned += len(ys)
 
     def _answered(self, raw: Sequence[Any]) -> Outputs:
@@ -149,9 +146,8 @@ class Learner:
         self._judge_all(pending, rounds)
 
     def _judge_all(self, pending: Pending, rounds: Iterator[Round]) -> None:
-        with self._parts.learning():
-            for part in rounds:
-                self._judge(part)
+        while (part := self._next(rounds)) is not None:
+            self._judge(part)
         self._parts.health.take((), (), pending.gone)
         pending.gone.clear()
         pending.pack()
@@ -159,38 +155,37 @@ class Learner:
     def close(self) -> None:
         """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""
         if self._parts.pending is not None:
-            with self._parts.learning():
-                for part in reveal_the_rest(self._parts.pending, self._parts.learn):
-                    self._judge(part)
+            self._judge_all(self._parts.pending, reveal_the_rest(self._parts.pending, self._parts.learn))
+
+    def _next(self, rounds: Iterator[Round]) -> Round | None:
+        with self._parts.learning():  # only here: a static rival that is asked learns nothing
+            return next(rounds, None)
 
     def _judge(self, part: Round) -> None:
         """Note what was answered, and score what was revealed."""
         self._parts.inputs.extend([dict(entry.x) for entry in part.asked[-INPUTS_MAX:]])
         self._answered([entry.raw for entry in part.asked])
-        self._answer_beside(part)
+        self._parts.board.rivals.answer_ahead(part, self.learned)
         self._score_revealed(part)
         self._parts.health.take(part.asked, part.revealed, ())
-
-    def _answer_beside(self, part: Round) -> None:
-        """Let the baselines answer each question too, knowing the labels that had been revealed by then."""
-        ys = [entry.y for entry in part.revealed]
-        given = [answers(baseline, ys) for baseline, _ in self._parts.board.baselines.values()]
-        columns = [map(answer.__getitem__, part.before) for answer in given]
-        for entry, beside in zip(part.asked, zip(*columns, strict=True), strict=True):
-            entry.answers = beside
 
     def _score_revealed(self, part: Round) -> None:
         """Judge what was predicted when each was asked; record points at every multiple of `window`, at its clock."""
         parts, start = self._parts, 0
         while start < len(part.revealed):
-            entries = part.revealed[start : start + self.window - self.learned % self.window]
-            beside = [outputs_of([entry.answers[i] for entry in entries]) for i in range(len(parts.board.baselines))]
+            entries = part.revealed[start : start + parts.board.room(self.learned)]
+            beside = parts.board.rivals.answered(entries)
             outputs = self._predictor.outputs([entry.raw for entry in entries])
             parts.board.score([entry.x for entry in entries], [entry.y for entry in entries], outputs, beside)
             parts.learned += len(entries)
             start += len(entries)
-            if self.learned % self.window == 0:
-                self._point(part.clocks[start - 1])
+            self._reached(part.clocks[start - 1])
+
+    def _reached(self, clock: int | None) -> None:
+        """Record a point at every multiple of `window`; a rival may begin here."""
+        if self.learned % self.window == 0:
+            self._point(clock)
+        self._parts.board.reach(self.learned)
 
     def predict_one(self, x: Mapping[str, Any]) -> Prediction:
         """Return the prediction for x; learn nothing. Unknown keys are dropped. Raises LearnFailed."""

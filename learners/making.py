@@ -26,7 +26,7 @@ class Making(TypedDict, total=False):
     of their own (`Learner.take_turns`). `at_question`: unsupervised parts of a pipeline learn when an event is asked
     (river's compose.learn_during_predict). `fading`: the factor of faded scores, between 0 and 1. `slices`: features by
     whose values scores are given too, for the first `slices_max` values of each. `bounds`: of losses, by metric: such
-    scores have intervals.
+    scores have intervals. `static_after`: a copy of the model that has learned so many events is judged beside it.
     """
 
     features: Required[Sequence[str]]
@@ -39,6 +39,7 @@ class Making(TypedDict, total=False):
     slices: Sequence[str]
     slices_max: int
     bounds: Mapping[str, float]
+    static_after: int | None
 
 
 def untrained_parts(recipe: Recipe, making: Making) -> Parts:
@@ -53,7 +54,14 @@ def untrained_parts(recipe: Recipe, making: Making) -> Parts:
     check_bounds(asked, bounds)
     probabilities = needs_probabilities(recipe, asked, features)
     rules = Rules(
-        asked, making["window"], recipe.task, fading, slices, making.get("slices_max", SLICES_MAX), bounds=bounds
+        asked,
+        making["window"],
+        recipe.task,
+        fading,
+        slices,
+        making.get("slices_max", SLICES_MAX),
+        bounds=bounds,
+        static_after=making.get("static_after"),
     )
     return Parts(
         recipe=replace(recipe, search_path=None),

@@ -16,6 +16,7 @@ from learners.health import Health
 from learners.pending import Pending
 from learners.progressive import Scores
 from learners.recipe import Recipe
+from learners.static import NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Sealed:
     plain values: "outputs": {"absent", "not_finite"}; for classes "confusion": {"labels", "counts", "window"}; if asked
     for "slices": {field: {value: {"events", "window", "scores"}}}; where labels come later "labels": {"asked",
     "learned", "expired", "pending", "late", "clock_us", "delay"}, with "records" (the account of the labels) where they
-    have a log of their own; of a static model "static": {"of", "since_learned", "events"}: how many events had been
-    learned before, how many were judged since.
+    have a log of their own; "static": {"of", "since_learned", "events"}: of the model while it is static, else of the
+    rival "Static": how many events had been learned before, how many were judged since, and of the rival "absent".
     """
 
     state: bytes
@@ -83,17 +84,23 @@ class Parts:
     @property
     def learn(self) -> Callable[[Any, Any], Any]:
         """What is done with an event whose label has come; nothing while the model is static."""
-        return self.model.learn_one if self.static_since is None else _learn_nothing
+        learn = self.model.learn_one if self.static_since is None else _learn_nothing
+        static = self.board.rivals.static
+        return learn if static is None else static.copying(self.model, learn, self.learned)
 
     def details(self) -> dict[str, Any]:
         """Return what is known of the predictions beside scores, as plain values."""
-        details = self.board.details()
+        details, static = self.board.details(), self.board.rivals.static
         if self.static_since is not None:
-            events = self.learned - self.static_since
-            details["static"] = {"of": "model", "since_learned": self.static_since, "events": events}
+            details["static"] = self._stale("model", self.static_since)
+        elif static is not None and static.tally is not None:
+            details["static"] = {**self._stale(NAME, static.after), "absent": static.absent}
         if self.pending is not None:
             details["labels"] = self.pending.account() | self.health.details()
         return details
+
+    def _stale(self, who: str, since: int) -> dict[str, Any]:
+        return {"of": who, "since_learned": since, "events": self.learned - since}
 
 
 def _learn_nothing(x: Any, y: Any) -> None:

@@ -27,12 +27,16 @@ class Prediction:
 
 
 class Predictor:
-    """Asks one model. `ask(x)` is the raw answer, `outputs` puts raw answers into columns, `digest` hashes those."""
+    """Asks one model. `ask(x)` is the raw answer, `outputs` puts raw answers into columns, `digest` hashes those.
+
+    `nothing` is the raw answer that says nothing.
+    """
 
     ask: Callable[[Mapping[str, Any]], Any]
     outputs: Callable[[Sequence[Any]], Outputs]
     predict: Callable[[Mapping[str, Any]], Prediction]
     digest: Callable[[Digest, Outputs], None]
+    nothing: Any = None
 
     def __init__(self, model: Any, task: Task, *, probabilities: bool) -> None:
         self._model = model
@@ -41,10 +45,10 @@ class Predictor:
             self.digest = _digest_numbers
         elif _labels_are_derived(model):
             self.ask, self.outputs, self.predict = model.predict_proba_one, Outputs.of_probabilities, self._derived
-            self.digest = Digest.add_probabilities
+            self.digest, self.nothing = Digest.add_probabilities, {}
         elif probabilities:
             self.ask, self.outputs, self.predict = self._ask_both, _both, self._label
-            self.digest = _digest_both
+            self.digest, self.nothing = _digest_both, (None, {})
         else:
             self.ask, self.outputs, self.predict = model.predict_one, Outputs.of_labels, self._label
             self.digest = _digest_labels

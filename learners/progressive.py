@@ -73,11 +73,11 @@ class CountScore(Score):
     measure: CountMeasure
     total: CountSum
 
-    def __init__(self, measure: CountMeasure, window: int, fading: float | None = None) -> None:
+    def __init__(self, measure: CountMeasure, window: int, fading: float | None = None, begun: int = 0) -> None:
         super().__init__(measure, window, fading)
         self.window = window
         self.stretch = measure.sum()
-        self.stretch_events = 0
+        self.stretch_events = begun % window
 
     def _add(self, batch: Counts, events: int) -> None:
         """Count the pairs of at most what is left of the stretch."""
@@ -102,6 +102,7 @@ class Tally:
     """All the scores of one predictor, in the order in which the metrics were asked for.
 
     `pairs` are the counts of pairs of a classification; they are there if `counted`, or if a metric needs them.
+    `begun`: events of the stream before the first that is added; score points are at multiples of all.
 
     >>> from learners.metrics import read_metrics
     >>> tally = Tally(read_metrics(["Accuracy"], "binary"), window=3, binary=True)
@@ -118,13 +119,16 @@ class Tally:
         binary: bool,
         fading: float | None = None,
         counted: bool = False,
+        begun: int = 0,
     ) -> None:
         self.names = [metric.name for metric in metrics]
         needed = measures(metrics, binary=binary)
         if counted and not any(isinstance(measure, CountMeasure) for measure in needed):
             needed.insert(0, CountMeasure([], binary=binary))
         self.scores = [
-            CountScore(measure, window, fading) if isinstance(measure, CountMeasure) else Score(measure, window, fading)
+            CountScore(measure, window, fading, begun)
+            if isinstance(measure, CountMeasure)
+            else Score(measure, window, fading)
             for measure in needed
         ]
         self.pairs = next((score for score in self.scores if isinstance(score, CountScore)), None)

@@ -129,6 +129,7 @@ class Config(BaseSettings):
             "validation.window": self.validation.window,
             "validation.fading": self.validation.fading,
             "validation.slices": self.slices,
+            "validation.static_after": self.validation.static_after,
             "validation.bounds": self.validation.bounds or None,
         }
 

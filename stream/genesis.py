@@ -179,6 +179,7 @@ def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
         slices=config.validation.slices,
         slices_max=config.validation.slices_max,
         bounds=config.validation.bounds,
+        static_after=config.validation.static_after,
         labels=_label_policy(config, schema),
         joined=config.labels is not None and config.labels.log is not None,
         at_question=config.validation.unsupervised == "question",

@@ -129,6 +129,7 @@ class ValidationTable(Table):
     fading: float | None = Field(default=None, gt=0, lt=1)
     slices: tuple[str, ...] = ()
     slices_max: int = Field(default=50, ge=1, le=1000)
+    static_after: int | None = Field(default=None, ge=1)
     bounds: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
     unsupervised: Literal["label", "question"] = "label"
 

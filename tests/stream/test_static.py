@@ -221,3 +221,37 @@ def test_a_model_that_has_no_versions_cannot_be_static(tmp_path: Path) -> None:
     done = world.run("train", "--until-end", code=2)
     assert "train it first" in done.stderr
     assert not (tmp_path / "tidemark.db").exists()
+
+
+def test_the_static_rival_is_rolled_back_and_proved_as_all_else(tmp_path: Path) -> None:
+    made = events()
+    calm, rolled = World(tmp_path / "calm"), World(tmp_path / "rolled")
+    for world in (calm, rolled):
+        world.folder.mkdir()
+        configure(world, "dynamic", delayed=True)
+        text = world.config.read_text().replace("[validation]", "[validation]\nstatic_after = 700")
+        world.config.write_text(text)
+        world.write_events("events.jsonl", made)
+        world.train()
+    model = rolled.open()
+    before, after = model.version(2), model.version(4)
+    assert "Static" not in before.proof.baselines
+    assert after.proof.details["static"]["since_learned"] == 700
+    assert after.proof.details["static"]["events"] == after.accounts.learned - 700
+    for target in ("4", "2", "3"):
+        rolled.run("rollback", target, "--rewind")
+        rolled.train()
+    rolled.train("--close")
+    calm.train("--close")
+    shown, clean = rolled.json("show", "head"), calm.json("show", "head")
+    assert (shown["events"], shown["details"]) == (clean["events"], clean["details"])
+    assert (
+        shown["baselines"]["Static"]["Accuracy"]["cumulative"] == clean["baselines"]["Static"]["Accuracy"]["cumulative"]
+    )
+    assert clean["details"]["against"]["Static"]["better"] == "model"  # the labels turned round, it did not learn that
+    assert all(each["equal"] for each in rolled.json("verify", "all"))
+    text = rolled.run("show", "head").stdout
+    assert f"Static       since 700 events were learned; {ALL - 700:,} were judged since" in text
+    assert "Better than Static: over the same" in text
+    rolled.config.write_text(rolled.config.read_text().replace("= 700", "= 900"))
+    assert "validation.static_after" in rolled.run("train", "--until-end", code=2).stderr

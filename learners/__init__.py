@@ -14,6 +14,7 @@ from learners.pending import LabelPolicy
 from learners.predictor import Prediction
 from learners.progressive import Scores
 from learners.recipe import Recipe, Task, read_recipe
+from learners.weights import Weights
 
 __all__ = [
     "LabelPolicy",
@@ -31,6 +32,7 @@ __all__ = [
     "Task",
     "Turn",
     "UnseededRecipe",
+    "Weights",
     "fitting",
     "read_metrics",
     "read_recipe",

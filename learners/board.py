@@ -11,11 +11,13 @@ from learners.confusion import confusion_table
 from learners.contest import Contest
 from learners.metrics import Metric
 from learners.outputs import Outputs
+from learners.pending import Entry
 from learners.progressive import Scores, Tally
 from learners.recipe import Task
 from learners.rivals import Rivals
 from learners.slices import SLICES_MAX, FieldSlices
 from learners.static import NAME, Static
+from learners.weights import UNWEIGHTED, Weights, age_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Rules:
 
     `slices` are the fields by whose values scores are given too, for at most `slices_max` values each. `bounds` are
     those of losses, by metric. `static_after`: so many learned events, and a copy of the model is frozen beside it.
+    `weights` say what each event counts for.
     """
 
     metrics: tuple[Metric, ...]
@@ -34,14 +37,22 @@ class Rules:
     slices_max: int = SLICES_MAX
     bounds: Mapping[str, float] = field(default_factory=dict)
     static_after: int | None = None
+    weights: Weights = UNWEIGHTED
 
     def tally(self, *, counted: bool = False, begun: int = 0) -> Tally:
         """Return the scores of one predictor, of nothing yet, after `begun` events.
 
         `counted`: with counts of pairs in any case.
         """
-        binary, counted = self.task == "binary", counted and self.task != "regression"
-        return Tally(self.metrics, self.window, binary=binary, fading=self.fading, counted=counted, begun=begun)
+        return Tally(
+            self.metrics,
+            self.window,
+            binary=self.task == "binary",
+            fading=self.fading,
+            counted=counted and self.task != "regression",
+            weighted=bool(self.weights),
+            begun=begun,
+        )
 
 
 class Board:
@@ -59,7 +70,7 @@ class Board:
             {name: (baseline, rules.tally()) for name, baseline in beside.items()},
             None if after is None else Static(after, rules.task, probabilities=probabilities),
         )
-        self.contest = Contest(rules.metrics, rules.bounds, weighted=False)
+        self.contest = Contest(rules.metrics, rules.bounds, weighted=bool(rules.weights))
         self.contest.enter_model(self.tally)
         for name, tally in self.rivals.tallies.items():
             self.contest.enter(name, tally)
@@ -85,17 +96,32 @@ class Board:
             self.contest.enter(NAME, static.tally, learned)
 
     def score(
-        self, xs: Sequence[Mapping[str, Any]], ys: Sequence[Any], outputs: Outputs, beside: Sequence[Outputs]
+        self,
+        xs: Sequence[Mapping[str, Any]],
+        ys: Sequence[Any],
+        outputs: Outputs,
+        beside: Sequence[Outputs],
+        ages: Sequence[float] = (),
     ) -> None:
-        """Score answers by their labels, in order; `beside` are those of the rivals. There is `room` for them."""
-        columns = self.tally.add(ys, outputs)
+        """Score answers by their labels, in order; `beside` are those of the rivals. There is `room` for them.
+
+        `ages` are the times from question to label in microseconds, where labels come later.
+        """
+        weights = self.rules.weights.column(xs, ages) if self.rules.weights else None
+        columns = self.tally.add(ys, outputs, weights)
         for each in self.slices:
             each.add(xs, self.tally.scores, columns)
         others = {
-            name: tally.add(ys, answers)
+            name: tally.add(ys, answers, weights)
             for (name, tally), answers in zip(self.rivals.tallies.items(), beside, strict=True)
         }
         self.contest.add(columns, others)
+
+    def score_revealed(self, entries: Sequence[Entry], outputs: Outputs) -> None:
+        """Score what was answered before, now that the labels have come. There is `room` for them."""
+        xs, ys = [entry.x for entry in entries], [entry.y for entry in entries]
+        ages = [age_of(entry) for entry in entries] if self.rules.weights.half_life else []
+        self.score(xs, ys, outputs, self.rivals.answered(entries), ages)
 
     def scores(self) -> Scores:
         """Return the scores of the model now."""

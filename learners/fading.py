@@ -1,7 +1,8 @@
 """Scores with a fading factor: what was long ago weighs less, event by event, and nothing is forgotten at once.
 
 Source: Gama, Sebastião and Rodrigues (2013), On evaluating stream learning algorithms, section 3.3: with losses L_i and
-a factor alpha, S_i = L_i + alpha * S_{i-1}, N_i = 1 + alpha * N_{i-1}, and the score is S_i / N_i.
+a factor alpha, S_i = L_i + alpha * S_{i-1}, N_i = 1 + alpha * N_{i-1}, and the score is S_i / N_i. With weights:
+S_i = w_i * L_i + alpha * S_{i-1}, N_i = w_i + alpha * N_{i-1}.
 
 An event that is not scored fades nothing. Bits depend on the sequence of events alone: a count is kept as it was when
 its pair came last, with the number of that event, and fades by one power when it is needed.
@@ -10,11 +11,15 @@ its pair came last, with the number of that event, and fades by one power when i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 from river import stats
 
 from learners.metrics import Metric, confusion, value_of_counts, value_of_mean
+
+WITHOUT_WEIGHTS = 2
+"""So many columns have counts without weights."""
 
 
 class FadedMean:
@@ -34,12 +39,12 @@ class FadedMean:
         self.events = 0.0
 
     def add(self, *columns: Sequence[Any]) -> None:
-        """Take in losses, in order."""
+        """Take in losses, and weights if there are any, in order."""
         alpha, losses, events = self.alpha, self.losses, self.events
-        for loss in columns[0]:
+        for loss, weight in zip(columns[0], columns[1] if len(columns) > 1 else repeat(1.0), strict=False):
             if loss is not None:
-                losses = loss + alpha * losses
-                events = 1.0 + alpha * events
+                losses = weight * loss + alpha * losses
+                events = weight + alpha * events
         self.losses, self.events = losses, events
 
     def values(self) -> dict[str, float | None]:
@@ -68,13 +73,14 @@ class FadedCounts:
         """The count of a pair when it came last, and how many events had been scored then."""
 
     def add(self, *columns: Sequence[Any]) -> None:
-        """Take in labels and predicted labels, in order."""
+        """Take in labels, predicted labels, and weights if there are any, in order."""
         alpha, counts, scored = self.alpha, self.counts, self.scored
-        for pair in zip(*columns, strict=True):
+        pairs = zip(*columns[:2], strict=True)
+        for pair, weight in zip(pairs, columns[2] if len(columns) > WITHOUT_WEIGHTS else repeat(1.0), strict=False):
             if pair[1] is not None:
                 scored += 1
                 count, then = counts.get(pair, (0.0, scored))
-                counts[pair] = (count * alpha ** (scored - then) + 1.0, scored)
+                counts[pair] = (count * alpha ** (scored - then) + weight, scored)
         self.scored = scored
 
     def values(self) -> dict[str, float | None]:

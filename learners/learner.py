@@ -106,7 +106,7 @@ class Learner:
         if self._parts.pending is not None:
             events = list(zip(xs, ys, moments, dues, strict=True))
             pending = self._parts.pending
-            self._judge_all(pending, ask_then_reveal(pending, self._predictor.ask, self._parts.learn, events))
+            self._judge_all(pending, ask_then_reveal(pending, self._predictor.ask, self._parts.learn_revealed, events))
             return
         start = 0
         while start < len(xs):
@@ -142,7 +142,7 @@ class Learner:
         pending = self._parts.pending
         assert pending is not None, "labels come later"
         assert pending.ids is not None, "labels have a log of their own"
-        rounds = join_then_reveal(pending, pending.ids, self._predictor.ask, self._parts.learn, turns)
+        rounds = join_then_reveal(pending, pending.ids, self._predictor.ask, self._parts.learn_revealed, turns)
         self._judge_all(pending, rounds)
 
     def _judge_all(self, pending: Pending, rounds: Iterator[Round]) -> None:
@@ -155,7 +155,7 @@ class Learner:
     def close(self) -> None:
         """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""
         if self._parts.pending is not None:
-            self._judge_all(self._parts.pending, reveal_the_rest(self._parts.pending, self._parts.learn))
+            self._judge_all(self._parts.pending, reveal_the_rest(self._parts.pending, self._parts.learn_revealed))
 
     def _next(self, rounds: Iterator[Round]) -> Round | None:
         with self._parts.learning():  # only here: a static rival that is asked learns nothing
@@ -174,9 +174,8 @@ class Learner:
         parts, start = self._parts, 0
         while start < len(part.revealed):
             entries = part.revealed[start : start + parts.board.room(self.learned)]
-            beside = parts.board.rivals.answered(entries)
             outputs = self._predictor.outputs([entry.raw for entry in entries])
-            parts.board.score([entry.x for entry in entries], [entry.y for entry in entries], outputs, beside)
+            parts.board.score_revealed(entries, outputs)
             parts.learned += len(entries)
             start += len(entries)
             self._reached(part.clocks[start - 1])

@@ -16,6 +16,7 @@ from learners.pending import LabelPolicy, Pending
 from learners.predictor import needs_probabilities
 from learners.recipe import Recipe
 from learners.slices import SLICES_MAX
+from learners.weights import UNWEIGHTED, Weights, require_weights
 
 
 class Making(TypedDict, total=False):
@@ -27,6 +28,8 @@ class Making(TypedDict, total=False):
     (river's compose.learn_during_predict). `fading`: the factor of faded scores, between 0 and 1. `slices`: features by
     whose values scores are given too, for the first `slices_max` values of each. `bounds`: of losses, by metric: such
     scores have intervals. `static_after`: a copy of the model that has learned so many events is judged beside it.
+    `weights`, `score_weights`: what an event counts for when it is learned, when it is scored; with a half-life only
+    where labels come later.
     """
 
     features: Required[Sequence[str]]
@@ -40,15 +43,25 @@ class Making(TypedDict, total=False):
     slices_max: int
     bounds: Mapping[str, float]
     static_after: int | None
+    weights: Weights
+    score_weights: Weights
 
 
 def untrained_parts(recipe: Recipe, making: Making) -> Parts:
-    """Return the parts of a new learner. Raises MetricError for a metric that does not fit the task or the model."""
+    """Return the parts of a new learner.
+
+    Raises MetricError for a metric that does not fit the task, the model or weights; RecipeError for a model that takes
+    no weights.
+    """
     features, labels, fading = making["features"], making.get("labels"), making.get("fading")
     slices = tuple(dict.fromkeys(making.get("slices", ())))
     assert making["window"] > 0
     assert fading is None or 0 < fading < 1
     assert set(slices) <= set(features)
+    weights, score_weights = making.get("weights", UNWEIGHTED), making.get("score_weights", UNWEIGHTED)
+    assert labels is not None or (weights.half_life or score_weights.half_life) is None
+    if weights:
+        require_weights(recipe, features)
     asked = read_metrics(making["metrics"], recipe.task)
     bounds = dict(making.get("bounds", {}))
     check_bounds(asked, bounds)
@@ -62,6 +75,7 @@ def untrained_parts(recipe: Recipe, making: Making) -> Parts:
         making.get("slices_max", SLICES_MAX),
         bounds=bounds,
         static_after=making.get("static_after"),
+        weights=score_weights,
     )
     return Parts(
         recipe=replace(recipe, search_path=None),
@@ -74,4 +88,5 @@ def untrained_parts(recipe: Recipe, making: Making) -> Parts:
         pending=None if labels is None else Pending(labels, ids=Ids() if making.get("joined") else None),
         at_question=making.get("at_question", False),
         health=Health(rules.slices, rules.slices_max),
+        weights=weights,
     )

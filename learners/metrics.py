@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -120,8 +120,8 @@ def confusion(counts: Mapping[tuple[Any, Any], float]) -> Any:
 
 
 def value_of_counts(metric: Metric, matrix: Any) -> float | None:
-    """Return the metric's value for a confusion matrix; None where nothing was scored."""
-    if not matrix.n_samples:
+    """Return the metric's value for a confusion matrix; None where nothing was scored, or nothing weighs anything."""
+    if not matrix.n_samples or not matrix.total_weight:
         return None
     return value_of(getattr(river_metrics, metric.name)(cm=matrix))
 
@@ -165,3 +165,21 @@ def roc_auc(ys: Iterable[bool], scores: Iterable[float]) -> float | None:
     doubled_ranks = 2 * np.cumsum(sizes) - sizes + 1  # twice the average rank of each tie: whole numbers, so exact
     doubled = int(doubled_ranks[inverse][positive].sum()) - positives * (positives + 1)
     return doubled / (2 * positives * negatives)
+
+
+def roc_auc_weighted(ys: Sequence[bool], scores: Sequence[float], weights: Sequence[float]) -> float | None:
+    """Return the exact area under the ROC curve of events with weights: each pair counts for the product of its two.
+
+    None unless events of both classes weigh something. O(n log n).
+
+    >>> roc_auc_weighted([False, False, True, True], [0.1, 0.4, 0.35, 0.8], [1.0, 2.0, 1.0, 1.0])
+    0.6666666666666666
+    """
+    positive, weight = np.array(ys, dtype=bool), np.array(weights, dtype=float)
+    _, inverse = np.unique(np.array(scores, dtype=float), return_inverse=True)
+    up = np.bincount(inverse, weight * positive)
+    down = np.bincount(inverse, weight * ~positive)
+    pairs = float(up.sum()) * float(down.sum())
+    if not 0 < pairs < math.inf:
+        return None
+    return float((up * (np.cumsum(down) - down + down / 2)).sum()) / pairs

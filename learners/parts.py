@@ -13,10 +13,11 @@ from river import compose
 from learners.board import Board
 from learners.golden import INPUTS_MAX
 from learners.health import Health
-from learners.pending import Pending
+from learners.pending import Entry, Pending
 from learners.progressive import Scores
 from learners.recipe import Recipe
 from learners.static import NAME
+from learners.weights import UNWEIGHTED, Weights, age_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class Sealed:
 class Parts:
     """All that is saved. `learned` counts events of the whole lineage: their label came, and they were judged.
 
-    `static_since` is the count from which on the model is static: it is asked and judged, and learns nothing.
+    `static_since` is the count from which on the model is static: it is asked and judged, and learns nothing. `weights`
+    say what each event counts for when it is learned.
     """
 
     recipe: Recipe
@@ -75,6 +77,7 @@ class Parts:
     at_question: bool = False
     static_since: int | None = None
     health: Health = field(default_factory=Health)
+    weights: Weights = UNWEIGHTED
 
     def learning(self) -> AbstractContextManager[Any]:
         """Return the context in which events are asked and learned."""
@@ -82,11 +85,25 @@ class Parts:
         return compose.learn_during_predict() if at_question else nullcontext()
 
     @property
-    def learn(self) -> Callable[[Any, Any], Any]:
+    def learn(self) -> Callable[..., Any]:
         """What is done with an event whose label has come; nothing while the model is static."""
-        learn = self.model.learn_one if self.static_since is None else _learn_nothing
+        learn = self._learn_weighted if self.weights else self.model.learn_one
+        learn = learn if self.static_since is None else _learn_nothing
         static = self.board.rivals.static
         return learn if static is None else static.copying(self.model, learn, self.learned)
+
+    @property
+    def learn_revealed(self) -> Callable[[Entry], Any]:
+        """What is done with a pending event when its label comes."""
+        learn = self.learn
+        if self.weights.half_life is None:
+            return lambda entry: learn(entry.x, entry.y)
+        return lambda entry: learn(entry.x, entry.y, age_of(entry))
+
+    def _learn_weighted(self, x: Any, y: Any, age: float = 0.0) -> None:
+        """Learn an event by its weight. One that weighs nothing is not learned: some models would divide by zero."""
+        if weight := self.weights.of(x, age):
+            self.model.learn_one(x, y, w=weight)
 
     def details(self) -> dict[str, Any]:
         """Return what is known of the predictions beside scores, as plain values."""
@@ -103,5 +120,5 @@ class Parts:
         return {"of": who, "since_learned": since, "events": self.learned - since}
 
 
-def _learn_nothing(x: Any, y: Any) -> None:
-    del x, y
+def _learn_nothing(*event: Any) -> None:
+    del event

@@ -17,6 +17,7 @@ from learners.metrics import Metric
 from learners.outputs import Outputs
 from learners.spans import Counts, Recent
 from learners.sums import Columns, CountMeasure, CountSum, Measure, Values, measures
+from learners.weighted import weighted_measures
 
 Scores = dict[str, dict[str, float | None]]
 """Metric name to {"cumulative", "window", "since_last"}, and "faded" if there is a fading factor."""
@@ -33,9 +34,11 @@ class Score:
         self.fading = fading
         self.faded = measure.faded(fading) if fading is not None and measure.metrics else None
 
-    def add(self, ys: Sequence[Any], outputs: Outputs) -> Columns:
-        """Take in the events, in order; return the columns of them."""
+    def add(self, ys: Sequence[Any], outputs: Outputs, weights: Sequence[float] | None = None) -> Columns:
+        """Take in the events, in order; return the columns of them. `weights` if the measure takes them."""
         columns = self.measure.columns(ys, outputs)
+        if weights is not None:
+            columns = (*columns, weights)
         self.recent.add(*columns)
         self._add(self.measure.batch(*columns), len(ys))
         if self.faded is not None:
@@ -101,8 +104,9 @@ class CountScore(Score):
 class Tally:
     """All the scores of one predictor, in the order in which the metrics were asked for.
 
-    `pairs` are the counts of pairs of a classification; they are there if `counted`, or if a metric needs them.
-    `begun`: events of the stream before the first that is added; score points are at multiples of all.
+    `pairs` are the counts of pairs of a classification; they are there if `counted`, or if a metric needs them. With
+    `weighted` every event comes with a weight; `pairs` are counted without. `begun`: events of the stream before the
+    first that is added; score points are at multiples of all.
 
     >>> from learners.metrics import read_metrics
     >>> tally = Tally(read_metrics(["Accuracy"], "binary"), window=3, binary=True)
@@ -120,9 +124,10 @@ class Tally:
         fading: float | None = None,
         counted: bool = False,
         begun: int = 0,
+        weighted: bool = False,
     ) -> None:
         self.names = [metric.name for metric in metrics]
-        needed = measures(metrics, binary=binary)
+        needed = weighted_measures(metrics) if weighted else measures(metrics, binary=binary)
         if counted and not any(isinstance(measure, CountMeasure) for measure in needed):
             needed.insert(0, CountMeasure([], binary=binary))
         self.scores = [
@@ -133,9 +138,9 @@ class Tally:
         ]
         self.pairs = next((score for score in self.scores if isinstance(score, CountScore)), None)
 
-    def add(self, ys: Sequence[Any], outputs: Outputs) -> list[Columns]:
+    def add(self, ys: Sequence[Any], outputs: Outputs, weights: Sequence[float] | None = None) -> list[Columns]:
         """Score the outputs of events, in order; return the columns that each score made of them."""
-        return [score.add(ys, outputs) for score in self.scores]
+        return [score.add(ys, outputs, None if score is self.pairs else weights) for score in self.scores]
 
     def renew(self) -> None:
         """Begin a new version."""

@@ -32,13 +32,19 @@ class Round:
     clocks: list[int | None] = field(default_factory=list)
 
 
-Learn = Callable[[Any, Any], Any]
+Learn = Callable[[Entry], Any]
+"""What is done with an event when its label comes."""
+
 Step = tuple[Iterable[Entry], dict[str, Any] | None, Any, int, Any]
 """Labels to be revealed first; a question's features (None: there is none), label and time; and one thing more."""
 
 
 def predict_then_learn(
-    ask: Callable[[Any], Any], learn: Learn, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int
+    ask: Callable[[Any], Any],
+    learn: Callable[[Any, Any], Any],
+    xs: Sequence[dict[str, Any]],
+    ys: Sequence[Any],
+    first: int,
 ) -> list[Any]:
     """Return the raw answers to events that have their labels; `first` is the number of the first. Raises LearnFailed.
 
@@ -117,7 +123,7 @@ def reveal_the_rest(pending: Pending, learn: Learn) -> Iterator[Round]:
 def _learned(entries: Iterable[Entry], learn: Learn) -> Iterator[Entry]:
     for entry in entries:
         try:
-            learn(entry.x, entry.y)
+            learn(entry)
         except Exception as error:  # the model may be the user's own, and raise anything
             raise LearnFailed(None, error) from error
         yield entry

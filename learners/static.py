@@ -34,15 +34,15 @@ class Static:
         self.tally: Tally | None = None
         self.absent = 0
 
-    def copying(self, model: Any, learn: Callable[[Any, Any], Any], learned: int) -> Callable[[Any, Any], Any]:
+    def copying(self, model: Any, learn: Callable[..., Any], learned: int) -> Callable[..., Any]:
         """Return what learns as `learn` does, and copies the model when it has learned enough."""
         if self.model is not None:
             return learn
         left = self.after - learned
 
-        def learn_then_copy(x: Any, y: Any) -> None:
+        def learn_then_copy(*event: Any) -> None:
             nonlocal left
-            learn(x, y)
+            learn(*event)
             left -= 1
             if left == 0:
                 self.model = load(dump({"model": model}))["model"]

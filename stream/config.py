@@ -80,6 +80,23 @@ class Config(BaseSettings):
                 raise ValueError(f"schema.{name}: the target, the id and the label's time are never features")
         return self
 
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        for name, table in (("model", self.model), ("validation", self.validation)):
+            if table.recency is not None and self.labels is None:
+                raise ValueError(
+                    f"{name}.recency: expected [labels]: weights by age halve from the question to its label"
+                )
+            spec = self.fields.get(table.weight) if table.weight is not None else None
+            if table.weight is None or (isinstance(spec, FieldTable) and spec.weighs):
+                continue
+            raise ValueError(
+                f"{name}.weight: expected a field that [schema] declares so that every event has a weight, "
+                f'{table.weight} = {{ type = "number", min = 0, required = true }}; found '
+                + ("none" if spec is None else f"{spec!r}")
+            )
+        return self
+
     @property
     def label_fields(self) -> tuple[str, str, str | None]:
         """The fields of a record in the log of labels: the event's id, the label, its time (None: the record's own)."""
@@ -131,6 +148,11 @@ class Config(BaseSettings):
             "validation.slices": self.slices,
             "validation.static_after": self.validation.static_after,
             "validation.bounds": self.validation.bounds or None,
+            **{
+                f"{name}.{key}": value
+                for name, table in (("model", self.model), ("validation", self.validation))
+                for key, value in table.model_dump(mode="json", include={"weight", "recency"}).items()
+            },
         }
 
     def _fixed_labels(self) -> dict[str, Any] | None:

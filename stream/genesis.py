@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from learners import LabelPolicy, Learner, Recipe
+from learners import LabelPolicy, Learner, Recipe, Weights
 from store.types import Accounts, NewVersion, Position, Proof, Segment, TopicPosition
 from stream.config import Config
 from stream.decode import Decoder, csv_cells, json_object
@@ -21,6 +21,7 @@ from stream.fields import FieldFault, LabelReader
 from stream.log import EVENTS_PER_POLL_MAX, POLL_S_MAX, Format, Log, Span, within
 from stream.schema import EVENTS_TO_INFER, LabelField, Schema, infer, infer_label, present
 from stream.stop import Stop
+from stream.tables import ModelTable, ValidationTable
 
 EVENTS_TO_SETTLE_MAX = 100_000
 """So many events are read at most to find EVENTS_TO_INFER that can be read at all."""
@@ -180,10 +181,18 @@ def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
         slices_max=config.validation.slices_max,
         bounds=config.validation.bounds,
         static_after=config.validation.static_after,
+        weights=_weights(config.model),
+        score_weights=_weights(config.validation),
         labels=_label_policy(config, schema),
         joined=config.labels is not None and config.labels.log is not None,
         at_question=config.validation.unsupervised == "question",
     )
+
+
+def _weights(table: ModelTable | ValidationTable) -> Weights:
+    """Return what an event counts for, by the settings of a table."""
+    half_life = None if table.recency is None else table.recency / timedelta(microseconds=1)
+    return Weights(table.weight, half_life)
 
 
 def _label_policy(config: Config, schema: Schema) -> LabelPolicy | None:

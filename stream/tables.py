@@ -47,6 +47,8 @@ class ModelTable(Table):
     learner: str = Field(min_length=1)
     mode: Literal["dynamic", "static"] = "dynamic"
     positive: str | bool | int | float | None = None
+    weight: str | None = None
+    recency: Annotated[Duration, Field(gt=timedelta(0))] | None = None
 
     @model_validator(mode="after")
     def _positive_is_binary(self) -> Self:
@@ -92,6 +94,11 @@ class FieldTable(Table):
             raise ValueError(f"`values` is for categories, not for {self.type}")
         return self
 
+    @property
+    def weighs(self) -> bool:
+        """Whether its values can be weights: numbers, never missing, never negative."""
+        return self.type == "number" and self.required and self.min is not None and self.min >= 0
+
 
 class LabelsTable(Table):
     """`[labels]`: labels that come later than their events: at a time that the event names, or from a log of labels."""
@@ -131,6 +138,8 @@ class ValidationTable(Table):
     slices_max: int = Field(default=50, ge=1, le=1000)
     static_after: int | None = Field(default=None, ge=1)
     bounds: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    weight: str | None = None
+    recency: Annotated[Duration, Field(gt=timedelta(0))] | None = None
     unsupervised: Literal["label", "question"] = "label"
 
 

@@ -119,8 +119,8 @@ def test_what_happens_is_what_the_oracle_says(turns: list[Any], timeout: Any, de
     def ask(x: Any) -> None:
         happened.append(("ask", x["number"]))
 
-    def learn(x: Any, y: Any) -> None:
-        happened.append(("learn", x["number"], y))
+    def learn(entry: Any) -> None:
+        happened.append(("learn", entry.x["number"], entry.y))
 
     half = len(fed) // 2
     for part in (fed[:half], fed[half:]):

@@ -53,7 +53,7 @@ def test_order_is_that_of_the_oracle(events: list[Any], timeout: int | None, def
         ask_then_reveal(
             pending,
             lambda x: happened.append(("ask", x["i"])),
-            lambda x, y: happened.append(("learn", x["i"], y)),
+            lambda entry: happened.append(("learn", entry.x["i"], entry.y)),
             fed,
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,8 +19,8 @@ from plotly.offline import get_plotlyjs
 from store import ModelStore, Store
 from stream.report.figures import Figure
 from stream.report.gather import Report, gather
+from stream.report.page import _embedded, render
 from stream.report.page import drawn as figures_of
-from stream.report.page import render
 from stream.report.series import panels
 from tests.store.values import genesis
 from tests.stream.telling import EVIL, told_store
@@ -273,6 +274,22 @@ def model_of_genesis(tmp_path: Path) -> Iterator[ModelStore]:
         model = store.model("new")
         model.create(genesis(), config={}, who="ann")
         yield model
+
+
+def test_marks_stand_at_the_event_time_of_the_last_point_before(told: tuple[ModelStore, Report]) -> None:
+    drawn_over_time = figures(told[1])["score-0-time"]["data"]
+    (flags,) = [trace for trace in drawn_over_time if trace.get("name") == "moves"]
+    expected = []
+    for moved in told[1].moves:
+        clocks = [point.clock_us or 0 for point in told[1].points if point.events <= moved.new_events]
+        expected.append(datetime.fromtimestamp(max(clocks) / 1e6, UTC).replace(tzinfo=None))
+    assert [datetime.fromisoformat(x) for x in flags["x"]] == expected
+
+
+def test_no_text_in_the_data_ends_its_element() -> None:
+    values = {"a": {"alt": f"{EVIL} \u2028"}}
+    assert json.loads(_embedded(values)) == values
+    assert not set("<>&\u2028") & set(_embedded(values))
 
 
 def test_plotly_knows_every_setting_of_every_plot(told: tuple[ModelStore, Report]) -> None:

@@ -42,6 +42,8 @@ def render(report: Report, plotly_js: str) -> str:
         confusion=sections.confusion(report),
         slices=sections.sliced(report),
         labels=sections.labels(report),
+        labels_by=sections.labels_by(report),
+        rows_max=sections.ROWS_MAX,
         outputs=sections.outputs(report),
         latest=sections.latest(report),
         absent=sections.absent(report),

@@ -14,6 +14,8 @@ from stream.report.told import score
 LABELS_MAX = 12
 """Labels of a confusion matrix that are shown; the rest becomes one."""
 VERSIONS_MAX = 50
+ROWS_MAX = 12
+"""Values of a field whose labels stand in the page at once; the rest unfolds."""
 REST = "(all others)"
 
 
@@ -35,6 +37,15 @@ class Slices:
     metric: str
     span: str
     overall: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSlices:
+    """What became of the labels of each value of a field; `most` is the largest share that expired."""
+
+    field: str
+    rows: Sequence[tuple[str, Mapping[str, Any]]]
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,16 @@ def sliced(report: Report) -> list[Slices]:
 def labels(report: Report) -> Mapping[str, Any] | None:
     """Return what is known of labels that come later; None where they come with their events."""
     found: Mapping[str, Any] | None = report.details.get("labels")
+    return found
+
+
+def labels_by(report: Report) -> list[LabelSlices]:
+    """Return the labels of each field's values, the one with the most events first."""
+    found = []
+    for field, values in (labels(report) or {}).get("slices", {}).items():
+        rows = sorted(values.items(), key=lambda item: -item[1]["asked"])
+        shares = (value["expired"] / value["asked"] for _, value in rows if value["asked"])
+        found.append(LabelSlices(field, rows, max(shares, default=0.0)))
     return found
 
 

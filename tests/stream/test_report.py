@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from stream.commands import reporting
 from stream.errors import ConfigError
 from tests.world import World
 
+ROOT = Path(__file__).parents[2]
 WINDOWED = '[validation]\nmetrics = ["Accuracy", "ROCAUC"]\nwindow = 100\n[snapshots]\nevery_events = 300'
 
 
@@ -124,3 +128,11 @@ def test_a_missing_extra_says_how_to_install_it(moved: World, monkeypatch: pytes
     with pytest.raises(ConfigError, match="plotly") as raised:
         reporting.report(moved.config, "head", output=moved.folder / "report.html", as_json=False)
     assert "pip install 'tidemark[report]'" in raised.value.hint
+
+
+def test_what_the_page_is_made_of_is_packed_with_the_program(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"stream/report/page.{kind}" for kind in ("html", "css", "js")} <= packed

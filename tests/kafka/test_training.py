@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from tests.kafka.broker import Broker
 from tests.stream.test_label_log import halves, joined
@@ -133,3 +134,29 @@ def test_labels_from_a_topic_of_their_own(tmp_path: Path, kafka: Broker, postgre
         assert killed["scores"][metric]["cumulative"] == score["cumulative"]
     assert killed["details"]["labels"]["records"] == calm["details"]["labels"]["records"]
     assert killed["details"]["labels"]["records"]["late"] == 0
+
+
+def test_labels_that_their_topic_has_lost_are_told_of(tmp_path: Path, kafka: Broker) -> None:
+    asked, told = kafka.topic(), kafka.topic()
+    world = World(tmp_path)
+    joined(world, *(f"kafka://{kafka.bootstrap}/{topic}" for topic in (asked, told)))
+    records = halves(events(2000, 12))
+    for file, made in zip(("events", "labels"), records, strict=True):
+        world.write_events(f"{file}.jsonl", made)
+    world.run("produce", "events.jsonl", "--limit", "1000")
+    world.run("produce", "labels.jsonl", "--labels", "--limit", "500")
+    world.train()
+    before = world.json("show", "head")
+    world.run("produce", "labels.jsonl", "--labels")
+    place = TopicPartition(told, 0, 700)
+    kafka.admin.delete_records([place])[place].result(30)
+    assert "--accept-gap" in world.run("train", "--until-end", code=3).stderr
+    assert world.json("show", "head")["version"] == before["version"]
+    world.train("--accept-gap")
+    (gap,) = [
+        gap for each in world.json("log") for gap in world.json("show", str(each["version"]))["segment"]["skipped"]
+    ]
+    assert gap == {"topic": told, "partition": 0, "start": 500, "stop": 700}
+    after = world.json("show", "head")
+    assert after["position"] == {asked: {"0": 1000}, told: {"0": 2500}}
+    assert after["events"]["learned"] > before["events"]["learned"]

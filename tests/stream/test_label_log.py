@@ -223,3 +223,24 @@ def test_what_is_wrong_is_said_before_anything_is_made(tmp_path: Path) -> None:
         world.config.write_text(text.replace(was, now) if told != "labels.log" else text.replace(was, 'id = "id"\n'))
         assert told.replace("labels.log", "set `log` too") in world.run("train", "--until-end", code=2).stderr
     assert not (tmp_path / "tidemark.db").exists()
+
+
+def test_a_skip_passes_over_both_logs(tmp_path: Path) -> None:
+    world = configure(World(tmp_path), 'timeout = "2000s"')
+    asked, told = halves(events(2000, 13))
+    append(world, "events/0.jsonl", asked[:1500])
+    append(world, "labels/0.jsonl", told[:1500])
+    world.train()
+    position = head(world)["position"]
+    world.run("rollback", "3", "--skip", "--reason", "what came since is suspect")
+    skipped = head(world)
+    assert skipped["position"] == position
+    assert {run["topic"] for run in skipped["segment"]["skipped"]} == {"events", "labels"}
+    append(world, "events/0.jsonl", asked[1500:])
+    append(world, "labels/0.jsonl", told[1500:])
+    world.train()
+    found = head(world)["events"]
+    assert found["read"] == skipped["events"]["read"] + 500
+    assert found["read"] == sum(found[key] for key in ("learned", "held", "pending", "expired"))
+    assert found["learned"] > skipped["events"]["learned"]
+    assert all(each["equal"] for each in world.json("verify", "all"))

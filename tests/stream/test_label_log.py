@@ -200,10 +200,15 @@ def test_a_log_that_is_silent_does_not_stop_the_other_for_ever(tmp_path: Path) -
     append(world, "events/0.jsonl", [{"id": i, "at": i, "a": 1.0, "b": 0.5} for i in range(1100)])
     trainer, model = started(world)
     until(lambda: (beat := model.heartbeat()) and beat.read == 1100, process=trainer)
-    append(world, "labels/0.jsonl", [{"id": i, "known_at": 2000 + i, "y": True} for i in range(700)])
+    append(world, "labels/0.jsonl", [{"id": i, "known_at": 300 + i, "y": i % 3 == 0} for i in range(700)])
     until(lambda: (beat := model.heartbeat()) and beat.learned == 700, process=trainer)
     assert end(trainer).stderr
-    assert head(world)["events"] == {"read": 1100, "learned": 700, "held": 0, "pending": 400, "expired": 0}
+    found = head(world)
+    assert found["events"] == {"read": 1100, "learned": 700, "held": 0, "pending": 400, "expired": 0}
+    assert found["details"]["labels"]["records"]["late"] == 700, (
+        "they came behind the clock, and were learned all the same"
+    )
+    assert all(each["equal"] for each in world.json("verify", "all"))
 
 
 def test_what_is_wrong_is_said_before_anything_is_made(tmp_path: Path) -> None:

@@ -139,3 +139,14 @@ def test_a_time_that_cannot_be_read_takes_the_one_before_it(topics: Topics) -> N
             places.append((kind, span.partition, span.offsets[place]))
     assert places[3:7] == [(EVENT, 0, 0), (EVENT, 0, 1), (EVENT, 0, 2), (EVENT, 0, 3)]
     feed.close()
+
+
+def test_a_record_behind_its_own_partition_comes_right_after_the_one_before_it(topics: Topics) -> None:
+    topics.append(EVENT, 0, [5, 3, 6])
+    topics.append(EVENT, 1, [4, 6])
+    topics.append(LABEL, 0, [5, 1, 6])
+    feed = topics.open(until_end=True)
+    feed.ends = feed.end()
+    expected = [(4, 1, 1, 0), (5, 0, 0, 0), (1, 0, 0, 1), (5, 1, 0, 0), (3, 1, 0, 1), (6, 0, 0, 2), (6, 1, 0, 2)]
+    assert drained(feed, 8) == [*expected, (6, 1, 1, 1)]
+    feed.close()

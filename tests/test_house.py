@@ -109,10 +109,12 @@ def blocks(language: str) -> list[str]:
 def test_the_readme_runs(tmp_path: Path, shared_data: Path) -> None:
     """Its configuration, its commands, its Python, in an empty folder."""
     world = World(tmp_path, "phishing")
-    first, production = blocks("toml")
+    first, production, joined = blocks("toml")
     world.config.write_text(first, encoding="utf-8")
     assert read_config(world.config).model.name == "phishing"
     assert set(tomllib.loads(production)) == {"source", "store"}
+    labels_apart = Config(**{**tomllib.loads(first), **tomllib.loads(joined)})
+    assert labels_apart.label_fields == ("flight_id", labels_apart.model.target, "arrived_at")
     world.run("produce", str(shared_data / "phishing_river.csv.gz"))
     begin = next(block for block in blocks("sh") if "tidemark train" in block)
     for line in begin.splitlines():

@@ -2,7 +2,7 @@
 (() => {
   const specs = JSON.parse(document.getElementById("figures").textContent);
   const coarse = matchMedia("(pointer: coarse)").matches; // a finger scrolls the page, it does not zoom a plot
-  const config = { displayModeBar: false, responsive: true, showTips: false, doubleClick: "reset" };
+  const config = { displayModeBar: false, responsive: true, showTips: false, doubleClick: "reset+autosize" };
 
   const colored = (value, style) => {
     if (typeof value === "string") {

@@ -12,6 +12,7 @@ from typing import Any
 from store.types import MoveKind, Scores
 from stream.report.figures import POINTS_MAX, Figure, at, baseline_style, dots, figure, line, thinned
 from stream.report.gather import Moved, Point, Report
+from stream.report.ranges import shown
 from stream.report.told import count, hover, instant, moment, score
 
 MARKS: Mapping[MoveKind, tuple[str, str]] = {
@@ -43,12 +44,14 @@ class Axis:
 class Panel:
     """One metric: a plot over each axis. `span` is which of its values the bold line and the baselines show.
 
-    `no_interval` says why it has no confidence sequence, where that is kept.
+    `no_interval` says why it has no confidence sequence, where that is kept; `outside` are the baselines so far off
+    that the plots show them only when asked.
     """
 
     metric: str
     span: str
     no_interval: str | None
+    outside: Sequence[str]
     figures: Mapping[str, Figure]
 
 
@@ -60,7 +63,9 @@ def panels(report: Report) -> list[Panel]:
         span = _span(report, metric)
         if span and axes:
             why = report.details.get("intervals", {}).get(metric, {}).get("why")
-            made.append(Panel(metric, span, why, {axis.name: _plot(report, metric, span, axis) for axis in axes}))
+            heights, outside = _heights(report, metric, span)
+            plots = {axis.name: _plot(report, metric, span, axis, heights) for axis in axes}
+            made.append(Panel(metric, span, why, outside, plots))
     return made
 
 
@@ -75,6 +80,15 @@ def _span(report: Report, metric: str) -> str | None:
         if any(point.scores.get(metric, {}).get(span) is not None for point in report.points):
             return span
     return None
+
+
+def _heights(report: Report, metric: str, span: str) -> tuple[list[float] | None, list[str]]:
+    own = [_values(report.points, metric, line) for line in ("cumulative", "window", "faded")]
+    others = {
+        name: [point.baselines.get(name, {}).get(metric, {}).get(span) for point in report.points]
+        for name in report.baselines
+    }
+    return shown(own, others)
 
 
 def _over_events(report: Report) -> Axis:
@@ -127,7 +141,7 @@ def _last_of_versions(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple({point.version: point for point in points}.values())
 
 
-def _plot(report: Report, metric: str, span: str, axis: Axis) -> Figure:
+def _plot(report: Report, metric: str, span: str, axis: Axis, heights: list[float] | None) -> Figure:
     points = thinned(axis.points)
     xs = [axis.where(point) for point in points]
     texts = [_told(point, metric, report) for point in points]
@@ -144,7 +158,7 @@ def _plot(report: Report, metric: str, span: str, axis: Axis) -> Figure:
         alt=f"{metric} over {axis.title}",
         shapes=[_stroke(axis, moved) for moved in report.moves],
         xaxis={**axis.layout, "title": {"text": axis.title, "standoff": 8}, "nticks": 6, "showgrid": False},
-        yaxis={"nticks": 6},
+        yaxis={"nticks": 6, **({"range": heights} if heights else {})},
         yaxis2={"overlaying": "y", "range": [-0.03, 1.05], "visible": False, "fixedrange": True},
     )
 

@@ -258,6 +258,18 @@ def test_light_dark_and_the_width_of_a_phone(told: tuple[ModelStore, Report], op
     assert not {stroke for stroke in dark_strokes & light_strokes if not stroke.startswith("rgba")}
 
 
+def test_a_baseline_far_off_is_named_and_shown_when_asked(told: tuple[ModelStore, Report], opens: Opens) -> None:
+    far = {"Accuracy": {"cumulative": -7.5, "window": None}}
+    points = tuple(replace(point, baselines={**point.baselines, "NoChange": far}) for point in told[1].points)
+    page = opens(replace(told[1], points=points))
+    assert "NoChange far outside" in page.inner_text("#scores h3 >> nth=0")
+    assert "outside" not in page.inner_text("#scores h3 >> nth=1")
+    lowest = "document.getElementById('plot-score-0-events').layout.yaxis.range[0]"
+    assert page.evaluate(lowest) > 0.5
+    page.dblclick("#plot-score-0-events .nsewdrag >> nth=0")
+    page.wait_for_function(f"{lowest} < -7.5")
+
+
 def test_a_model_that_learned_nothing_has_a_page(model_of_genesis: ModelStore, opens: Opens) -> None:
     report = gather(model_of_genesis, 1, now=NOW)
     page = opens(report)

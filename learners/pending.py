@@ -11,18 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from heapq import heapify, heappop, heappush
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-
+from learners.due import Due
 from learners.ids import Ids
 from learners.packing import Packed, Packer
 
-HEAP_SLACK = 64
-"""So many more times than twice the events may be in the heap before those of expired events are taken out."""
+DUE_SLACK = 64
+"""So many more times than twice the events may be in the queue before those of events that are gone are taken out."""
 
 YOUNG_MAX = 4096
 """The last events asked (up to twice as many) are not packed, nor are so few: a label that comes soon pays nothing."""
@@ -65,13 +62,13 @@ class Pending:
     """The pending events of one learner. `clock`: the latest time an event was asked at; `late`: events behind it.
 
     `entries` are by the number of the event, in the order asked; those before `packed_to` are packed, or were few when
-    they could be. `due` is a heap of (time, number). `ids` are there where labels have a log of their own. `gone` are
+    they could be. `due` has their times. `ids` are there where labels have a log of their own. `gone` are
     the events that expired since somebody last looked (and cleared it).
     """
 
     policy: LabelPolicy
     entries: dict[int, Entry | Packed] = field(default_factory=dict)
-    due: list[tuple[int, int]] = field(default_factory=list)
+    due: Due = field(default_factory=Due)
     asked: int = 0
     expired: int = 0
     late: int = 0
@@ -113,7 +110,7 @@ class Pending:
             due = None
         self.entries[self.asked] = entry
         if due is not None:
-            heappush(self.due, (due, self.asked))
+            self.due.push((due, self.asked))
         self.asked += 1
         if len(self.entries) > self.policy.pending_max:
             self._expire(self.take(next(iter(self.entries))))
@@ -121,9 +118,8 @@ class Pending:
     def take(self, number: int) -> Entry:
         """Take out a pending event by its number."""
         entry = self._opened(self.entries.pop(number))
-        if len(self.due) > 2 * len(self.entries) + HEAP_SLACK:
-            self.due = [item for item in self.due if item[1] in self.entries]
-            heapify(self.due)
+        if len(self.due) > 2 * len(self.entries) + DUE_SLACK:
+            self.due.keep(self.entries)
         return entry
 
     def refuse(self, entry: Entry) -> None:
@@ -137,13 +133,12 @@ class Pending:
 
     def reveal(self, now: int) -> Iterator[Entry]:
         """Take out what is due at or before `now`, in order; what never got a label expires on the way."""
-        while self.due and self.due[0][0] <= now:
-            due, number = heappop(self.due)
-            kept = self.entries.pop(number, None)
+        while (item := self.due.pop(now)) is not None:
+            kept = self.entries.pop(item[1], None)
             if kept is None:  # it was taken out
                 continue
             entry = self._opened(kept)
-            entry.known_at = float(due)
+            entry.known_at = float(item[0])
             if entry.y is None:
                 self._expire(entry)
             else:
@@ -151,13 +146,13 @@ class Pending:
 
     def reveal_all(self) -> Iterator[Entry]:
         """Take out every event whose label is known, in the order in which they are due; the others stay."""
-        items, self.due = sorted(self.due), []
+        items, self.due = self.due.items(), Due()
         for item in items:
             entry = self.entry(item[1])
             if entry is None:
                 continue
             if entry.y is None:
-                self.due.append(item)
+                self.due.push(item)
             else:
                 del self.entries[item[1]]
                 entry.known_at = float(item[0])
@@ -188,20 +183,11 @@ class Pending:
     def __getstate__(self) -> dict[str, Any]:
         """Return all in columns: equal pending events give equal bytes, however they were packed."""
         state = {each.name: getattr(self, each.name) for each in fields(self)}
-        state["due"] = self._due()
+        state["due"] = self.due.state(self.entries)
         packed = (kept if type(kept) is bytes else self._packed(kept) for kept in self.entries.values())
         state["entries"] = self.packer.sheets(list(self.entries), packed)
         del state["packed_to"], state["packer"], state["gone"]
         return state
-
-    def _due(self) -> bytes | list[tuple[int, int]]:
-        """Return the heap without what expired, sorted; in columns, unless a time is too large for 8 bytes."""
-        try:
-            due = np.fromiter(chain.from_iterable(self.due), "<i8", 2 * len(self.due)).reshape(-1, 2)
-        except OverflowError:
-            return sorted(item for item in self.due if item[1] in self.entries)
-        due = due[np.isin(due[:, 1], np.fromiter(self.entries, "<i8", len(self.entries)))]
-        return due[np.lexsort((due[:, 1], due[:, 0]))].T.tobytes()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.packer = Packer()
@@ -209,7 +195,5 @@ class Pending:
         self.gone = []
         for name, value in state.items():
             setattr(self, name, value)
-        due = state["due"]
-        if isinstance(due, bytes):
-            self.due = list(zip(*np.frombuffer(due, "<i8").reshape(2, -1).tolist(), strict=True))
+        self.due = Due.of(state["due"])
         self.entries = dict(self.packer.read(state["entries"]))

@@ -1,5 +1,8 @@
 """What happens, event by event: each is asked, then learned; or labels are revealed and learned, then one is asked.
 
+Who is asked and what is learned when follows from times alone. So where labels come later, a round is first laid out,
+then carried out: between the model's own calls next to nothing is done.
+
 Invariant: nothing is learned but what is due, and before the next question that may know of it.
 """
 
@@ -7,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from operator import length_hint
 from typing import Any
 
@@ -90,40 +93,51 @@ def in_rounds(
 ) -> Iterator[Round]:
     """Take one step after another: learn what is revealed, then ask, if there is a question, and keep what was asked.
 
-    `keep` takes the entry, its time, and what the step has last. Raises LearnFailed.
+    `keep` takes the entry, its time, and what the step has last; not the answer, which comes after. Raises LearnFailed.
     """
-    part, index = Round(), 0
+    part, first = Round(), 0
     for labels, x, y, now, last in steps:
-        for entry in _learned(labels, learn):
+        for entry in labels:
             part.revealed.append(entry)
             part.clocks.append(pending.clock)
             if len(part.revealed) == ROUND_MAX:
+                _carry_out(part, ask, learn, first)
                 yield part
-                part = Round()
-        if x is None:
-            continue
-        try:
-            entry = Entry(x, y, ask(x), (), float(now))
-        except Exception as error:  # the model may be the user's own, and raise anything
-            raise LearnFailed(index, error) from error
-        keep(entry, now, last)
-        part.asked.append(entry)
-        part.before.append(len(part.revealed))
-        index += 1
+                part, first = Round(), first + len(part.asked)
+        if x is not None:
+            entry = Entry(x, y, None, (), float(now))
+            keep(entry, now, last)
+            part.asked.append(entry)
+            part.before.append(len(part.revealed))
+    _carry_out(part, ask, learn, first)
     yield part
 
 
 def reveal_the_rest(pending: Pending, learn: Learn) -> Iterator[Round]:
     """Learn every label that is known and not yet due, in rounds. Raises LearnFailed."""
-    entries = _learned(pending.reveal_all(), learn)
+    entries = pending.reveal_all()
     while revealed := list(islice(entries, ROUND_MAX)):
+        _learn(learn, revealed)
         yield Round(revealed=revealed, clocks=[pending.clock] * len(revealed))
 
 
-def _learned(entries: Iterable[Entry], learn: Learn) -> Iterator[Entry]:
-    for entry in entries:
+def _carry_out(part: Round, ask: Callable[[Any], Any], learn: Learn, first: int) -> None:
+    """Ask and learn, each in its turn; `first` is the number of the first that is asked."""
+    done = 0
+    for index, entry, before in zip(count(first), part.asked, part.before, strict=False):
+        if done < before:
+            _learn(learn, part.revealed[done:before])
+            done = before
         try:
-            learn(entry)
+            entry.raw = ask(entry.x)
         except Exception as error:  # the model may be the user's own, and raise anything
-            raise LearnFailed(None, error) from error
-        yield entry
+            raise LearnFailed(index, error) from error
+    _learn(learn, part.revealed[done:])
+
+
+def _learn(learn: Learn, entries: Iterable[Entry]) -> None:
+    try:
+        for entry in entries:
+            learn(entry)
+    except Exception as error:  # the model may be the user's own, and raise anything
+        raise LearnFailed(None, error) from error

@@ -83,8 +83,7 @@ class Decoder:
     def _whole_batch(self, structs: Sequence[Any], stamps: Sequence[int | None]) -> Decoded:
         ys, times, ids = [], [], []
         if self._times:
-            moments, arrivals = map(self._moment, structs), map(self._arrival, structs)
-            times = [self._times.of(*three) for three in zip(moments, arrivals, stamps, strict=True)]
+            times = self._times.many(list(map(self._moment, structs)), list(map(self._arrival, structs)), stamps)
         if self._id:
             ids = [read_id(self._id, struct.id) for struct in structs]
         if self._label:

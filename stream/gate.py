@@ -150,8 +150,8 @@ class Gate:
         decoded = self._decoder.decode(span.values, span.timestamps_ms)
         verdicts.xs.extend(decoded.xs)
         verdicts.ys.extend(decoded.ys)
-        verdicts.moments.extend(asked for asked, _ in decoded.times)
-        verdicts.dues.extend(due for _, due in decoded.times)
+        verdicts.moments.extend([asked for asked, _ in decoded.times])
+        verdicts.dues.extend([due for _, due in decoded.times])
         accepted = span.offsets if decoded.places is None else [span.offsets[place] for place in decoded.places]
         verdicts.offsets.append((span.partition, accepted))
         verdicts.held.extend(_hold(self._topic, span, place, fault) for place, fault in decoded.faults)

@@ -6,8 +6,9 @@ keep their order; mixed with times that have one, each is taken as it says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import gt
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ WHOLE_TIME = datetime | int | float
 """The type by which msgspec reads a time that is as it should be."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_WITHOUT_ZONE = _EPOCH.replace(tzinfo=None)
 _MICROSECOND = timedelta(microseconds=1)
 _SECONDS_MAX = 253_402_300_800
 """The end of the year 9999."""
@@ -56,6 +58,21 @@ def _from_text(name: str, value: str, *, text: bool) -> Any:
     raise FieldFault("time_type", f"{name}: expected an ISO time or seconds since 1970, found {value!r:.50}")
 
 
+def _alike(values: Sequence[Any]) -> list[int] | None:
+    """Return many times in microseconds at a fraction of the cost; None unless all are written in one way.
+
+    >>> _alike([1, 2]), _alike([1, None]), _alike([datetime(1970, 1, 2), datetime(1970, 1, 3)])
+    ([1000000, 2000000], None, [86400000000, 172800000000])
+    """
+    kinds = set(map(type, values))
+    if kinds == {int} and max(map(abs, values)) <= _SECONDS_MAX:
+        return [value * 1_000_000 for value in values]
+    zones = {value.tzinfo for value in values} if kinds == {datetime} else {None, UTC}
+    if zones == {None}:
+        return [(value - _EPOCH_WITHOUT_ZONE) // _MICROSECOND for value in values]
+    return None if None in zones else [(value - _EPOCH) // _MICROSECOND for value in values]
+
+
 class TimeReader:
     """Reads the two times of an event."""
 
@@ -80,6 +97,13 @@ class TimeReader:
                 f"{self._fields.arrival}: expected no time before the event's, found {(asked - due) / 1e6:g} s before",
             )
         return asked, due
+
+    def many(self, moments: Sequence[Any], arrivals: Sequence[Any], stamps_ms: Sequence[int | None]) -> list[Times]:
+        """Return the times of many events, as `of` does for each. Raises `FieldFault` for the first at fault."""
+        asked, dues = _alike(moments), _alike(arrivals)
+        if asked is None or dues is None or any(map(gt, asked, dues)):
+            return [self.of(*three) for three in zip(moments, arrivals, stamps_ms, strict=True)]
+        return list(zip(asked, dues, strict=True))
 
     def _asked(self, moment: Any, stamp_ms: int | None) -> int:
         return moment_of(self._fields.moment, moment, stamp_ms, text=self._text)

@@ -154,4 +154,4 @@ def test_how_events_come_in_batches_makes_no_difference_to_the_bytes() -> None:
 def test_times_beyond_eight_bytes_are_kept() -> None:
     pending = Pending(LabelPolicy(timeout=10**30))
     pending.add(Entry({}, None, None), 1, None)
-    assert pickle.loads(pickle.dumps(pending)).due == [(10**30 + 1, 0)]
+    assert pickle.loads(pickle.dumps(pending)).due.items() == [(10**30 + 1, 0)]

@@ -17,16 +17,33 @@ WEIGHTED = "events have weights: it is no plain mean"
 NOTHING_BOUNDED = "no score that was asked for has an interval"
 
 
+EVENTS_MAX = 4096
+"""So many events wait to be taken in at once: a few calls for thousands of events, instead of for each batch."""
+
+
 @dataclass(slots=True)
 class Contestant:
-    """The intervals of one predictor. `places` tell where in its tally the columns of each interval are."""
+    """The intervals of one predictor. `places` tell where in its tally the columns of each interval are.
+
+    `waiting` are the values of each that are not taken in yet.
+    """
 
     intervals: list[Interval]
     places: list[int]
+    waiting: list[list[np.ndarray]]
 
-    def add(self, columns: Sequence[Columns]) -> list[np.ndarray]:
-        """Take in events; return the values of each interval's metric."""
-        return [each.add(columns[place]) for each, place in zip(self.intervals, self.places, strict=True)]
+    def take(self, columns: Sequence[Columns]) -> None:
+        """Let the values of events wait."""
+        for each, place, waiting in zip(self.intervals, self.places, self.waiting, strict=True):
+            waiting.append(each.of.values(columns[place]))
+
+    def settle(self) -> np.ndarray:
+        """Take in what waits; return the values of the first interval."""
+        found = [np.concatenate(waiting, dtype=float) for waiting in self.waiting]
+        for each, values, waiting in zip(self.intervals, found, self.waiting, strict=True):
+            each.add(values)
+            waiting.clear()
+        return found[0]
 
 
 class Contest:
@@ -42,6 +59,7 @@ class Contest:
         self.bounded = [each for each in self.metrics.values() if isinstance(each, Bounded)]
         self.model: Contestant | None = None
         self.others: dict[str, tuple[Contestant, Comparison]] = {}
+        self.events = 0
 
     def enter_model(self, tally: Tally) -> None:
         """Begin the intervals of the model."""
@@ -49,6 +67,7 @@ class Contest:
 
     def enter(self, name: str, tally: Tally, events: int = 0) -> None:
         """Begin the intervals of a baseline, and compare it from here on, after so many learned events."""
+        self._settle()
         if self.bounded:
             self.others[name] = (self._contestant(tally, events), Comparison.new(self.bounded[0]))
 
@@ -57,21 +76,37 @@ class Contest:
             next(place for place, score in enumerate(tally.scores) if each.metric in score.measure.metrics)
             for each in self.bounded
         ]
-        return Contestant([Interval.new(each, events) for each in self.bounded], places)
+        return Contestant([Interval.new(each, events) for each in self.bounded], places, [[] for _ in places])
 
     def add(self, model: Sequence[Columns], others: Mapping[str, Sequence[Columns]]) -> None:
         """Take in events, as the columns that each tally made of them."""
         if not self.bounded:
             return
         assert self.model is not None, "the model is in its contest"
-        mine = self.model.add(model)
+        self.model.take(model)
         for name, columns in others.items():
-            other, comparison = self.others[name]
-            theirs = other.add(columns)
-            comparison.add(self.model.intervals[0], mine[0], other.intervals[0], theirs[0])
+            self.others[name][0].take(columns)
+        self.events += len(model[0][0])
+        if self.events >= EVENTS_MAX:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take in what waits: the same bits, whenever it is done."""
+        if not self.events:
+            return
+        assert self.model is not None, "the model is in its contest"
+        mine = self.model.settle()
+        for other, comparison in self.others.values():
+            comparison.add(self.model.intervals[0], mine, other.intervals[0], other.settle())
+        self.events = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._settle()
+        return self.__dict__
 
     def with_ends(self, scores: Scores, name: str | None = None) -> Scores:
         """Return the scores of the model, or of the baseline named, with "low" and "high" of each."""
+        self._settle()
         contestant = self.model if name is None else self.others[name][0] if name in self.others else None
         intervals = {} if contestant is None else {each.of.metric.name: each for each in contestant.intervals}
         ended: Scores = {}
@@ -82,6 +117,7 @@ class Contest:
 
     def intervals(self) -> dict[str, dict[str, Any]]:
         """Return {metric: {"low", "high", "level", "why"}} of the model."""
+        self._settle()
         assert self.model is not None, "the model is in its contest"
         found = {each.of.metric.name: each.details() for each in self.model.intervals}
         return {name: found[name] if name in found else no_interval(str(why)) for name, why in self.metrics.items()}
@@ -90,6 +126,7 @@ class Contest:
         """Return the verdict on the model and each baseline."""
         if not self.bounded:
             return {name: no_comparison(NOTHING_BOUNDED) for name in names}
+        self._settle()
         assert self.model is not None, "the model is in its contest"
         first = self.model.intervals[0]
         return {

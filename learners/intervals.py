@@ -58,16 +58,17 @@ class Bounded:
 
 
 def rights(ys: Sequence[Any], labels: Sequence[Any]) -> np.ndarray:
-    """Return 1 for each label that is right, 0 for each that is wrong, NaN for None.
+    """Return 1 for each label that is right, 0 for each that is wrong, NaN for None; or booleans, if none is None.
 
-    >>> rights([True, False, True], [True, True, None]).tolist()
-    [1.0, 0.0, nan]
+    >>> rights([True, False, True], [True, True, None]).tolist(), rights([True, False], [True, True]).tolist()
+    ([1.0, 0.0, nan], [True, False])
     """
     try:  # booleans and small integers: fast
-        values: np.ndarray = np.frombuffer(bytes(ys), np.uint8) == np.frombuffer(bytes(labels), np.uint8)
-        return values.astype(float)
+        a, b = np.frombuffer(bytes(ys), np.uint8), np.frombuffer(bytes(labels), np.uint8)
     except (TypeError, ValueError):
         return np.array([math.nan if p is None else float(y == p) for y, p in zip(ys, labels, strict=True)])
+    equal: np.ndarray = a == b
+    return equal
 
 
 def bounded(metric: Metric, bounds: Mapping[str, float]) -> Bounded | str:
@@ -115,9 +116,8 @@ class Interval:
         """Return the interval of nothing, after so many learned events."""
         return cls(of, events, ConfidenceSequence(0.0, of.most))
 
-    def add(self, columns: Sequence[Sequence[Any]]) -> np.ndarray:
-        """Take in events, as the columns of the metric's measure; return their values, NaN where not scored."""
-        values = self.of.values(columns)
+    def add(self, values: np.ndarray) -> None:
+        """Take in the values of events, NaN where not scored."""
         if self.sequence is not None:
             beyond = np.flatnonzero(values > self.of.most)
             if beyond.size:
@@ -126,7 +126,6 @@ class Interval:
             else:
                 self.sequence.add(values[~np.isnan(values)])
         self.events += len(values)
-        return values
 
     def why(self) -> str | None:
         """Return why there is no interval, None if there is one."""

@@ -279,7 +279,7 @@ def test_how_events_come_in_batches_changes_no_bit() -> None:
 )
 def test_rights_are_what_is_equal(ys: list[Any], labels: list[Any]) -> None:
     expected = [math.nan if p is None else float(y == p) for y, p in zip(ys, labels, strict=True)]
-    assert rights(ys, labels).tolist() == pytest.approx(expected, nan_ok=True)
+    assert [float(each) for each in rights(ys, labels)] == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize(("name", "most"), [("MAE", 3.0), ("MSE", 3.0), ("RMSE", 9.0), ("MAPE", 0.03), ("SMAPE", 0.03)])

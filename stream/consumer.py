@@ -117,11 +117,7 @@ class _Consumer:
     def settle(self) -> bool:
         """Settle where a model without versions starts, and its schema; False if stopped, or if the log is empty."""
         recipe, feed = self.open()
-        if self.config.model.mode == "static":
-            raise ConfigError(
-                'expected a model that has learned something for [model] mode = "static", found one without versions',
-                'train it first with mode = "dynamic", then make it static',
-            )
+        self._refuse_untrained(None)
         if self.schema is None:
             self.start = start_of(feed, self.config)
             until_end = self.options.until_end or feed.events.finite
@@ -132,16 +128,22 @@ class _Consumer:
                 untrained(self.config, recipe, self.schema).seal()  # raises before anything is written
         return self.schema is not None
 
+    def _refuse_untrained(self, model: ModelStore | None) -> None:
+        """Raise `ConfigError` for a static model that has learned nothing: it would never say anything."""
+        if self.config.model.mode == "static" and (model is None or untouched(model)):
+            raise ConfigError(
+                'expected a model that has learned something for [model] mode = "static", found one that has not',
+                'train it first with mode = "dynamic", then make it static',
+            )
+
     def _mended(self, model: ModelStore, recipe: Recipe) -> bool:
         """Tell whether the configuration changed before anything was learned: then a new genesis version is made."""
-        return model.config() != self.config.fixed(recipe.identity) and not any(
-            version.accounts.learned or version.accounts.pending or version.accounts.expired
-            for version in model.versions()
-        )
+        return model.config() != self.config.fixed(recipe.identity) and untouched(model)
 
     def _check(self, model: ModelStore, recipe: Recipe, feed: Feed) -> None:
         """Refuse a configuration that is not the model's, and an environment that is not head's."""
         check_unchanged(model.config(), self.config.fixed(recipe.identity))
+        self._refuse_untrained(model)
         head, _ = model.head()
         check_topics(feed.topics, head)
         if not self.options.accept_environment:
@@ -228,6 +230,12 @@ class _Consumer:
         ahead = head.accounts.learned - model.version(champion.version).accounts.learned
         ago_s = (datetime.now(UTC) - moved_at).total_seconds()
         return Schedule(Policy.of(self.config), time.monotonic(), published_ago_s=ago_s, unpublished=max(0, ahead))
+
+
+def untouched(model: ModelStore) -> bool:
+    """Tell whether nothing was asked yet, in no version."""
+    accounts = [version.accounts for version in model.versions()]
+    return not any(each.learned or each.pending or each.expired for each in accounts)
 
 
 def reopen(model: ModelStore) -> None:

@@ -25,30 +25,31 @@ NAP_S = 0.03
 NEVER = -(1 << 62)
 """The moment of what has none, and of partitions that have brought nothing: before all times."""
 
-Moments = Callable[[Span], Sequence[int | None]]
-"""Reads the moments of a span's records (microseconds); None where there is none."""
+Moments = Sequence[int | None]
+"""The moments of a span's records (microseconds); None where there is none."""
+
+Timed = tuple[Span, Moments]
 
 
-def merge(spans: Sequence[Span], labels: Sequence[Span], moments: Sequence[Moments]) -> Batch:
-    """Return the batch of these spans, its records in order; `moments` read those of labels and of events.
+def merge(events: Sequence[Timed], labels: Sequence[Timed]) -> Batch:
+    """Return the batch of these spans, its records in order.
 
-    >>> at = lambda *moments: Span(0, 0, len(moments), list(range(len(moments))), [b""] * len(moments), list(moments))
-    >>> read = (lambda span: span.timestamps_ms,) * 2
-    >>> merge([at(1, 5)], [at(3, 5, 4)], read).merged.order
+    >>> at = lambda *moments: (Span(0, 0, 3, list(range(len(moments))), [], []), moments)
+    >>> merge([at(1, 5)], [at(3, 5, 4)]).merged.order
     [(1, 0, 0), (0, 0, 0), (0, 0, 1), (0, 0, 2), (1, 0, 1)]
     """
     records: list[tuple[Key, int, int]] = []
-    for kind, group in ((LABEL, labels), (EVENT, spans)):
-        for number, span in enumerate(group):
-            keys = _keys(kind, span, moments[kind](span), NEVER)
+    for kind, group in ((LABEL, labels), (EVENT, events)):
+        for number, (span, moments) in enumerate(group):
+            keys = _keys(kind, span, moments, NEVER)
             records += [(key, number, place) for place, key in enumerate(keys)]
     records.sort()
     order = [(key[1], number, place) for key, number, place in records]
     first, last = (records[0][0], records[-1][0]) if records else (None, None)
-    return Batch(tuple(spans), tuple(labels), Merged(order, first, last))
+    return Batch(tuple(span for span, _ in events), tuple(span for span, _ in labels), Merged(order, first, last))
 
 
-def _keys(kind: int, span: Span, moments: Sequence[int | None], at: int) -> list[Key]:
+def _keys(kind: int, span: Span, moments: Moments, at: int) -> list[Key]:
     """Return where each record of a span stands, none before `at` or before the one ahead of it."""
     keys = []
     for offset, moment in zip(span.offsets, moments, strict=True):
@@ -67,21 +68,23 @@ class Lane:
         self.start = self.stop = start
         self.last: Key = (NEVER, kind, partition, -1)
         self.keys: list[Key] = []
+        self.moments: list[int | None] = []
         self.silent_since: float | None = None
         self._waiting = Span(partition, start, start, [], [], [])
 
-    def add(self, span: Span, moments: Sequence[int | None]) -> None:
+    def add(self, span: Span, moments: Moments) -> None:
         """Take in what was polled."""
         self.stop = span.stop
         keys = _keys(self.kind, span, moments, self.last[0])
         self.keys += keys
+        self.moments += moments
         self.last = keys[-1] if keys else self.last
         self.silent_since = None
         self._waiting.offsets.extend(span.offsets)
         self._waiting.values.extend(span.values)
         self._waiting.timestamps_ms.extend(span.timestamps_ms)
 
-    def take(self, count: int) -> Span | None:
+    def take(self, count: int) -> Timed | None:
         """Give out the first `count` records; with the last of them also the stretch without records after it."""
         whole, waiting = count == len(self.keys), self._waiting
         stop = self.stop if whole else waiting.offsets[count] if count else self.start
@@ -96,10 +99,11 @@ class Lane:
             waiting.values[given],
             waiting.timestamps_ms[given],
         )
-        for column in (self.keys, waiting.offsets, waiting.values, waiting.timestamps_ms):
+        moments = self.moments[given]
+        for column in (self.keys, self.moments, waiting.offsets, waiting.values, waiting.timestamps_ms):
             del column[given]
         self.start = stop
-        return span
+        return span, moments
 
     def holds_back(self, now: float, idle_s: float, end: int | None) -> bool:
         """Tell whether it may bring more that must be waited for."""
@@ -109,9 +113,12 @@ class Lane:
 
 
 class MergedFeed(Feed):
-    """A log of events and a log of labels, read as one. Contract: `Feed`."""
+    """A log of events and a log of labels, read as one. `moments` read those of labels and of events.
 
-    def __init__(self, events: Log, labels: Log, moments: Sequence[Moments], idle_s: float) -> None:
+    Contract: `Feed`.
+    """
+
+    def __init__(self, events: Log, labels: Log, moments: Sequence[Callable[[Span], Moments]], idle_s: float) -> None:
         super().__init__(events)
         self.labels = labels
         self._logs = {LABEL: labels, EVENT: events}
@@ -149,7 +156,10 @@ class MergedFeed(Feed):
 
     def again(self, spans: Sequence[Span], labels: Sequence[Span]) -> Batch:
         """See `Feed.again`."""
-        return merge(spans, labels, self._moments)
+        return merge(
+            [(span, self._moments[EVENT](span)) for span in spans],
+            [(span, self._moments[LABEL](span)) for span in labels],
+        )
 
     def lag(self) -> int | None:
         """See `Feed.lag`."""
@@ -190,12 +200,12 @@ class MergedFeed(Feed):
         if sum(map(len, ready.values())) > records_max:
             last = sorted(key for keys in ready.values() for key in keys[:records_max])[records_max - 1]
             ready = {number: keys[: bisect_right(keys, last)] for number, keys in ready.items()}
-        spans: dict[int, list[Span]] = {LABEL: [], EVENT: []}
+        given: dict[int, list[Timed]] = {LABEL: [], EVENT: []}
         for lane in lanes:
-            span = lane.take(len(ready[id(lane)]))
-            if span is not None:
-                spans[lane.kind].append(span)
-        return merge(spans[EVENT], spans[LABEL], self._moments)
+            timed = lane.take(len(ready[id(lane)]))
+            if timed is not None:
+                given[lane.kind].append(timed)
+        return merge(given[EVENT], given[LABEL])
 
 
 def _over(stop: int, end: int | None) -> bool:

@@ -112,15 +112,17 @@ def test_a_log_that_is_behind_is_waited_for_and_one_that_is_silent_is_not(topics
 
 def test_what_is_known_of_a_log_lets_the_other_go_on(topics: Topics) -> None:
     feed = topics.open()
-    for lane in topics.written:
-        topics.append(*lane, [5])
-    topics.append(EVENT, 0, [9])
-    assert [record[0] for record in drained(feed, 4)] == [5, 5, 5, 5]
-    assert not feed.poll(0.1), "9 must wait: the other partitions may still bring less"
-    topics.append(EVENT, 1, [7, 8])
-    for kind, partition in ((LABEL, 0), (LABEL, 1)):
-        topics.append(kind, partition, [8, 10])
-    assert [record[:3] for record in drained(feed, 4)] == [(7, 1, 1), (8, 0, 0), (8, 0, 1), (8, 1, 1)]
+    for lane, later in (((EVENT, 0), 9), ((EVENT, 1), 7), ((LABEL, 0), 8), ((LABEL, 1), 8)):
+        topics.append(*lane, [5, later])
+    assert drained(feed, 5) == [(5, 0, 0, 0), (5, 0, 1, 0), (5, 1, 0, 0), (5, 1, 1, 0), (7, 1, 1, 1)]
+    assert not feed.poll(0.1), "8 must wait: the second partition of events may still bring less"
+    topics.append(EVENT, 1, [10])
+    assert drained(feed, 1) == [(8, 0, 0, 1)]
+    assert not feed.poll(0.1), "so must the other label of 8: there may be one more in the first partition"
+    topics.append(LABEL, 0, [10])
+    assert drained(feed, 1) == [(8, 0, 1, 1)]
+    topics.append(LABEL, 1, [10])
+    assert drained(feed, 1) == [(9, 1, 0, 1)]
     feed.close()
 
 

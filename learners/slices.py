@@ -44,7 +44,8 @@ class Names:
 
     def __init__(self, values_max: int) -> None:
         self.room = values_max
-        self.known = {MISSING, OTHER}
+        self.known = {MISSING: MISSING, OTHER: OTHER}
+        """Each name, and the one string that stands for it: equal states are equal bytes."""
 
     def of(self, value: Any) -> str:
         """Return the name of a value's slice.
@@ -53,14 +54,13 @@ class Names:
         >>> names.of("AA"), names.of("UA"), names.of("AA"), names.of(None)
         ('AA', '(other)', 'AA', '(missing)')
         """
-        name = MISSING if value is None else text_of(value)
-        if name in self.known:
-            return name
-        if not self.room:
-            return OTHER
+        text = MISSING if value is None else text_of(value)
+        name = self.known.get(text)
+        if name is not None or not self.room:
+            return name or OTHER
         self.room -= 1
-        self.known.add(name)
-        return name
+        self.known[text] = text
+        return text
 
 
 class FieldSlices:

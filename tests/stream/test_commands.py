@@ -53,7 +53,7 @@ def test_show(trained: World) -> None:
         "events": {"read": 1002, "learned": 1000, "held": 2, "pending": 0, "expired": 0},
     }.items() <= shown.items()
     assert set(shown["scores"]) == {"Accuracy", "F1", "ROCAUC"}
-    assert set(shown["scores"]["Accuracy"]) == {"cumulative", "window", "since_last"}
+    assert set(shown["scores"]["Accuracy"]) == {"cumulative", "window", "since_last", "low", "high"}
     assert shown["scores"]["ROCAUC"]["cumulative"] is None
     assert 0.9 < shown["scores"]["ROCAUC"]["window"] <= 1
     assert set(shown["baselines"]) == {"NoChange", "Prior"}

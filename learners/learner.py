@@ -202,7 +202,10 @@ class Learner:
         return predictions
 
     def scores(self) -> Scores:
-        """Return {metric: {"cumulative", "window", "since_last"}} now, and "faded" if asked for; None: undefined."""
+        """Return {metric: {"cumulative", "window", "since_last", "low", "high"}} now, and "faded" if asked for.
+
+        None is undefined; low and high are an interval of the cumulative value.
+        """
         return self._parts.board.scores()
 
     def baseline_scores(self) -> dict[str, Scores]:

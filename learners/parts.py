@@ -42,7 +42,9 @@ class Sealed:
     for "slices": {field: {value: {"events", "window", "scores"}}}; where labels come later "labels": {"asked",
     "learned", "expired", "pending", "late", "clock_us", "delay"}, with "records" (the account of the labels) where they
     have a log of their own; "static": {"of", "since_learned", "events"}: of the model while it is static, else of the
-    rival "Static": how many events had been learned before, how many were judged since, and of the rival "absent".
+    rival "Static": how many events had been learned before, how many were judged since, and of the rival "absent";
+    "intervals": {metric: {"low", "high", "level", "why"}}; "against": {rival: {"metric", "difference", "low", "high",
+    "level", "better", "events", "why"}}, where better is "model", the rival, or None.
     """
 
     state: bytes

@@ -16,7 +16,10 @@ VersionKind = Literal["genesis", "save", "skip", "closing", "freeze", "thaw"]
 MoveKind = Literal["genesis", "save", "rewind", "skip", "undo", "promote", "publish", "reopen"]
 HoldKind = Literal["malformed", "suspect"]
 Scores = Mapping[str, Mapping[str, float | None]]
-"""Metric name to {"cumulative", "window", "since_last"}."""
+"""Metric name to {"cumulative", "window", "since_last", "low", "high"}, and "faded" if there is a fading factor.
+
+Low and high are a confidence sequence of the cumulative value; None where there is none.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,26 +31,15 @@ Answer = tuple[Any, Any]
 """A label, and its number or probabilities (None where nobody asks for them)."""
 
 
-def answers(baseline: Baseline, ys: Sequence[Any]) -> list[Answer]:
-    """Let it learn the labels; return its answer before the first, between each two, and after the last.
+def answers(baseline: Baseline, ys: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Let it learn the labels; return its answers before the first, between each two, and after the last: two columns.
 
     >>> answers(NoChange(probabilities=False), ["a", "b"])
-    [(None, None), ('a', None), ('b', None)]
+    ([None, 'a', 'b'], [None, None, None])
     """
-    if not ys:
-        return [baseline.now()]
-    outputs = baseline.predict_then_learn(ys)
-    numbers = outputs.numbers or [None] * len(ys)
-    return [*zip(outputs.labels, numbers, strict=True), baseline.now()]
-
-
-def outputs_of(given: Sequence[Answer]) -> Outputs:
-    """Put answers into columns.
-
-    >>> outputs_of([("a", None), ("b", None)]).labels
-    ['a', 'b']
-    """
-    return Outputs([label for label, _ in given], [number for _, number in given])
+    outputs = baseline.predict_then_learn(ys) if ys else Outputs([])
+    label, number = baseline.now()
+    return [*outputs.labels, label], [*(outputs.numbers or [None] * len(ys)), number]
 
 
 class NoChange:

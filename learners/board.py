@@ -69,6 +69,7 @@ class Board:
         self.rivals = Rivals(
             {name: (baseline, rules.tally()) for name, baseline in beside.items()},
             None if after is None else Static(after, rules.task, probabilities=probabilities),
+            numbers=probabilities or rules.task == "regression",
         )
         self.contest = Contest(rules.metrics, rules.bounds, weighted=bool(rules.weights))
         self.contest.enter_model(self.tally)
@@ -117,11 +118,12 @@ class Board:
         }
         self.contest.add(columns, others)
 
-    def score_revealed(self, entries: Sequence[Entry], outputs: Outputs) -> None:
+    def score_revealed(self, entries: Sequence[Entry]) -> None:
         """Score what was answered before, now that the labels have come. There is `room` for them."""
         xs, ys = [entry.x for entry in entries], [entry.y for entry in entries]
         ages = [age_of(entry) for entry in entries] if self.rules.weights.half_life else []
-        self.score(xs, ys, outputs, self.rivals.answered(entries), ages)
+        outputs, *beside = self.rivals.answered(entries)
+        self.score(xs, ys, outputs, beside, ages)
 
     def scores(self) -> Scores:
         """Return the scores of the model now."""

@@ -164,8 +164,8 @@ class Learner:
     def _judge(self, part: Round) -> None:
         """Note what was answered, and score what was revealed."""
         self._parts.inputs.extend([dict(entry.x) for entry in part.asked[-INPUTS_MAX:]])
-        self._answered([entry.raw for entry in part.asked])
-        self._parts.board.rivals.answer_ahead(part, self.learned)
+        outputs = self._answered(part.raw)
+        self._parts.board.rivals.answer_ahead(part, outputs, self.learned)
         self._score_revealed(part)
         self._parts.health.take(part.asked, part.revealed, ())
 
@@ -174,8 +174,7 @@ class Learner:
         parts, start = self._parts, 0
         while start < len(part.revealed):
             entries = part.revealed[start : start + parts.board.room(self.learned)]
-            outputs = self._predictor.outputs([entry.raw for entry in entries])
-            parts.board.score_revealed(entries, outputs)
+            parts.board.score_revealed(entries)
             parts.learned += len(entries)
             start += len(entries)
             self._reached(part.clocks[start - 1])

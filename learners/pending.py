@@ -27,15 +27,14 @@ YOUNG_MAX = 4096
 
 @dataclass(slots=True)
 class Entry:
-    """One pending event: features, label (None: nobody knows it yet), raw answer, and the answers of the baselines.
+    """One pending event: features, label (None: nobody knows it yet), and what was answered (`rivals.WIDTH`).
 
-    Those answer after the batch. `asked_at` is when it was asked, `known_at` when its label became known: microseconds,
-    as floats, since those are packed.
+    The answers come after the batch. `asked_at` is when it was asked, `known_at` when its label became known:
+    microseconds, as floats, since those are packed.
     """
 
     x: dict[str, Any]
     y: Any
-    raw: Any
     answers: tuple[Any, ...] = ()
     asked_at: float = 0.0
     known_at: float = 0.0

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from learners.baselines import Answer, Baseline, answers, outputs_of
+from learners.baselines import Baseline, answers
 from learners.outputs import Outputs
 from learners.pending import Entry
 from learners.progressive import Tally
 from learners.rounds import Round
 from learners.static import NAME, Static
 
-UNANSWERED: Answer = (None, None)
+WIDTH = 2
+"""An answer that is kept until its label comes takes two places: a label, and its number or probabilities."""
+
+UNANSWERED = (None,) * WIDTH
 
 
 class Rivals:
     """Answer every event that the model is asked. The static one comes last, once it is there."""
 
-    def __init__(self, baselines: Mapping[str, tuple[Baseline, Tally]], static: Static | None) -> None:
+    def __init__(
+        self, baselines: Mapping[str, tuple[Baseline, Tally]], static: Static | None, *, numbers: bool
+    ) -> None:
+        """`numbers`: whether scores take more of an answer than its label."""
         self.baselines = dict(baselines)
         self.static = static
+        self.numbers = numbers
 
     @property
     def tallies(self) -> dict[str, Tally]:
@@ -37,28 +44,35 @@ class Rivals:
             found.append(self.static.outputs(xs))
         return found
 
-    def answer_ahead(self, part: Round, learned: int) -> None:
-        """Give what was asked in a round the answers of each, knowing the labels that had been revealed by then.
+    def answer_ahead(self, part: Round, outputs: Outputs, learned: int) -> None:
+        """Give what was asked in a round its answers: the model's `outputs`, then that of each rival.
 
-        They are judged when the labels come. `learned` events had been judged before the round.
+        Rivals know the labels that had been revealed by then. All are judged when the labels come. `learned` events had
+        been judged before the round.
         """
         ys = [entry.y for entry in part.revealed]
-        given = [answers(baseline, ys) for baseline, _ in self.baselines.values()]
-        columns = [map(answer.__getitem__, part.before) for answer in given]
-        for entry, beside in zip(part.asked, zip(*columns, strict=True), strict=True):
-            entry.answers = beside
+        columns: list[Iterable[Any]] = [*self._kept(outputs)]
+        for baseline, _ in self.baselines.values():
+            columns += [map(column.__getitem__, part.before) for column in answers(baseline, ys)]
+        for entry, given in zip(part.asked, zip(*columns, strict=True), strict=True):
+            entry.answers = given
         if self.static is None or self.static.model is None:
             return
         after = self.static.after - learned
         asked = [entry for entry, count in zip(part.asked, part.before, strict=True) if count >= after]
-        for entry, answer in zip(asked, self.static.answers([entry.x for entry in asked]), strict=True):
-            entry.answers = (*entry.answers, answer)
+        given = self._kept(self.static.outputs([entry.x for entry in asked]))
+        for entry, answer in zip(asked, zip(*given, strict=True), strict=True):
+            entry.answers += answer
+
+    def _kept(self, outputs: Outputs) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Return what is kept of answers: numbers only where scores take them."""
+        return outputs.labels, outputs.numbers if self.numbers else [None] * len(outputs.labels)
 
     def answered(self, entries: Iterable[Entry]) -> list[Outputs]:
-        """Return what each answered to events whose labels have come."""
+        """Return what was answered to events whose labels have come: by the model, then by each rival."""
         given = [entry.answers for entry in entries]
-        found = [outputs_of([each[place] for each in given]) for place in range(len(self.baselines))]
+        width = WIDTH * (1 + len(self.tallies))
         if self.static is not None and self.static.tally is not None:
-            place = len(self.baselines)
-            found.append(outputs_of([each[place] if len(each) > place else UNANSWERED for each in given]))
-        return found
+            given = [each if len(each) == width else each + UNANSWERED for each in given]
+        columns = list(map(list, zip(*given, strict=False)))
+        return [Outputs(columns[place], columns[place + 1]) for place in range(0, width, WIDTH)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import islice
 from operator import length_hint
 from typing import Any
 
@@ -25,11 +25,12 @@ ROUND_MAX = 4096
 class Round:
     """What happened in a stretch of events: what was asked and what was revealed, both in order.
 
-    `before` tells how many of `revealed` had been revealed before each event was asked, `clocks` the time at which each
-    of `revealed` was.
+    `raw` has the model's answers. `before` tells how many of `revealed` had been revealed before each event was asked,
+    `clocks` the time at which each of `revealed` was.
     """
 
     asked: list[Entry] = field(default_factory=list)
+    raw: list[Any] = field(default_factory=list)
     before: list[int] = field(default_factory=list)
     revealed: list[Entry] = field(default_factory=list)
     clocks: list[int | None] = field(default_factory=list)
@@ -105,7 +106,7 @@ def in_rounds(
                 yield part
                 part, first = Round(), first + len(part.asked)
         if x is not None:
-            entry = Entry(x, y, None, (), float(now))
+            entry = Entry(x, y, (), float(now))
             keep(entry, now, last)
             part.asked.append(entry)
             part.before.append(len(part.revealed))
@@ -123,15 +124,15 @@ def reveal_the_rest(pending: Pending, learn: Learn) -> Iterator[Round]:
 
 def _carry_out(part: Round, ask: Callable[[Any], Any], learn: Learn, first: int) -> None:
     """Ask and learn, each in its turn; `first` is the number of the first that is asked."""
-    done = 0
-    for index, entry, before in zip(count(first), part.asked, part.before, strict=False):
+    done, keep = 0, part.raw.append
+    for entry, before in zip(part.asked, part.before, strict=True):
         if done < before:
             _learn(learn, part.revealed[done:before])
             done = before
         try:
-            entry.raw = ask(entry.x)
+            keep(ask(entry.x))
         except Exception as error:  # the model may be the user's own, and raise anything
-            raise LearnFailed(index, error) from error
+            raise LearnFailed(first + len(part.raw), error) from error
     _learn(learn, part.revealed[done:])
 
 

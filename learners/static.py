@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from learners.baselines import Answer
 from learners.outputs import Outputs
 from learners.predictor import Predictor
 from learners.progressive import Tally
@@ -59,12 +58,6 @@ class Static:
             outputs = predictor.outputs([each if _is_answer(predictor, each) else predictor.nothing for each in raw])
         self.absent += outputs.absent + outputs.not_finite
         return outputs
-
-    def answers(self, xs: Sequence[Mapping[str, Any]]) -> list[Answer]:
-        """Return its answers, to be kept until the labels come."""
-        outputs = self.outputs(xs)
-        kept = self.probabilities or self.task == "regression"
-        return list(zip(outputs.labels, outputs.numbers if kept else [None] * len(xs), strict=True))
 
 
 def _asked(predictor: Predictor, x: Mapping[str, Any]) -> Any:

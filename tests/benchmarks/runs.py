@@ -69,13 +69,14 @@ def tidemark(learner: str, bootstrap: str, topic: str, count: int, more: str = "
     from stream.stop import Stop  # noqa: PLC0415
     from stream.trainer import Trainer  # noqa: PLC0415
 
-    took = []
+    took, busy = [], []
     train = Trainer.train
 
     def timed(self: Trainer) -> Any:
-        began = time.perf_counter()
+        began, idle = time.perf_counter(), time.process_time()
         head = train(self)
         took.append(time.perf_counter() - began)
+        busy.append(time.process_time() - idle)
         return head
 
     Trainer.train = timed  # type: ignore[method-assign]
@@ -93,6 +94,7 @@ def tidemark(learner: str, bootstrap: str, topic: str, count: int, more: str = "
     assert head.accounts.learned + head.accounts.pending == count, head.accounts
     return {
         "seconds": sum(took),
+        "cpu_seconds": sum(busy),
         "accuracy": head.proof.scores["Accuracy"]["cumulative"],
         "pending": head.accounts.pending,
     }

@@ -84,6 +84,6 @@ def test_never_more_than_so_many_are_pending(events: list[Any], most: int) -> No
 def test_what_expired_leaves_the_heap() -> None:
     pending = Pending(LabelPolicy(pending_max=10))
     for i in range(10_000):
-        pending.add(Entry({}, True, None), i, i + 10**9)
+        pending.add(Entry({}, True), i, i + 10**9)
     assert len(pending) == 10
     assert len(pending.due) < 200

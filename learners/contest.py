@@ -56,6 +56,7 @@ class Contest:
         self.metrics: dict[str, Bounded | str] = {
             metric.name: WEIGHTED if weighted else bounded(metric, bounds) for metric in metrics
         }
+        self.nothing = WEIGHTED if weighted else NOTHING_BOUNDED
         self.bounded = [each for each in self.metrics.values() if isinstance(each, Bounded)]
         self.model: Contestant | None = None
         self.others: dict[str, tuple[Contestant, Comparison]] = {}
@@ -125,7 +126,7 @@ class Contest:
     def against(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the verdict on the model and each baseline."""
         if not self.bounded:
-            return {name: no_comparison(NOTHING_BOUNDED) for name in names}
+            return {name: no_comparison(self.nothing) for name in names}
         self._settle()
         assert self.model is not None, "the model is in its contest"
         first = self.model.intervals[0]

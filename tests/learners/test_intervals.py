@@ -15,6 +15,7 @@ from learners.intervals import bounded, rights
 from learners.metrics import read_metrics
 from learners.pending import LabelPolicy
 from learners.recipe import Task
+from learners.weights import Weights
 from tests.learners.streams import columns
 from tests.learners.test_confidence import CHUNK, STEPS, STREAMS, oracle
 
@@ -237,6 +238,16 @@ def test_without_a_bounded_score_nothing_is_compared() -> None:
         assert (verdict["metric"], verdict["better"], verdict["low"]) == (None, None, None)
         assert verdict["why"] == "no score that was asked for has an interval"
     assert list(learner.details()["against"]) == ["NoChange", "Mean"]
+
+
+def test_weighted_scores_have_no_interval_and_are_not_compared() -> None:
+    xs, ys = classes(100)
+    learner = learner_of("binary", ["Accuracy"], NAIVE, score_weights=Weights("a"))
+    learner.test_then_train([{**x, "a": abs(x["a"])} for x in xs], ys)
+    details = learner.details()
+    for told in (details["intervals"]["Accuracy"], details["against"]["Prior"]):
+        assert (told["low"], told["high"]) == (None, None)
+        assert told["why"] == "events have weights: it is no plain mean"
 
 
 def test_delayed_labels_are_taken_in_the_order_in_which_they_come() -> None:

@@ -137,7 +137,7 @@ class MergedFeed(Feed):
         self._lanes = {}
         for kind, log in self._logs.items():
             cursors = position.topics[log.topic].cursors
-            for partition in log.end():
+            for partition in log.earliest():
                 start = cursors[partition].next_offset if partition in cursors else 0
                 self._lanes[kind, partition] = Lane(kind, partition, start)
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import os
+import random
+import time
 from collections.abc import Callable
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -30,6 +32,7 @@ def live(config: str, doing: Synchronized[int], options: Options) -> None:
     assert os.environ["PYTHONHASHSEED"] == "0"
     _mark(FileLog, "poll", POLLING, doing)
     _mark(Learner, "test_then_train", LEARNING, doing)
+    _mark(Learner, "take_turns", LEARNING, doing)
     _mark(ModelStore, "save", SAVING, doing)
     os.close(2)
     os.open(os.devnull, os.O_WRONLY)
@@ -62,3 +65,20 @@ def begin(config: Path, options: Options) -> tuple[Any, Synchronized[int]]:
     process = spawner.Process(target=live, args=(str(config), doing, options))
     process.start()
     return process, doing
+
+
+def kill_often(config: Path, times: int, *, seed: int, within_s: float) -> None:
+    """Begin lives that train to the end of the log, and kill each within so many seconds of its first learned event.
+
+    At least one of them must die before it came to the end.
+    """
+    source, died = random.Random(seed), 0
+    for _ in range(times):
+        process, doing = begin(config, Options(until_end=True))
+        while doing.value == STARTING and process.is_alive():
+            time.sleep(0.0005)
+        process.join(source.uniform(0, within_s))
+        process.kill()
+        process.join()
+        died += doing.value != ENDED
+    assert died, "every life came to its end: too slow to kill"

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from stream.consumer import Options
 from tests.simulation import life
 from tests.stream.test_labels import RECIPE, WINDOWED, events, river_says
 from tests.stream.test_live import started
@@ -130,14 +129,7 @@ def test_kills_and_a_rollback_leave_no_trace(tmp_path: Path) -> None:
     calm, killed = configure(World(tmp_path / "calm")), configure(World(tmp_path / "killed"))
     for world in (calm, killed):
         spread(world, made, 2)
-    source = random.Random(6)
-    for _ in range(6):
-        process, doing = life.begin(killed.config, Options(until_end=True))
-        while doing.value == life.STARTING and process.is_alive():
-            pass
-        process.join(source.uniform(0, 0.3))
-        process.kill()
-        process.join()
+    life.kill_often(killed.config, 6, seed=6, within_s=0.3)
     killed.train()
     killed.run("rollback", "4", "--rewind")
     killed.train("--close")

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from river import dummy, evaluate, linear_model, metrics, optim, preprocessing
 
-from stream.consumer import Options
 from stream.times import microseconds
 from tests.simulation import life
 from tests.world import World, end, read_csv, until
@@ -93,15 +92,7 @@ def test_training_never_goes_on_from_a_closing_version(tmp_path: Path) -> None:
 def test_kills_and_a_rollback_in_the_middle_of_pending_labels(tmp_path: Path) -> None:
     made = events(6000, 5)
     calm, killed = world_of(tmp_path / "calm", made), world_of(tmp_path / "killed", made)
-    source, kills = random.Random(6), 0
-    while kills < 8:
-        process, doing = life.begin(killed.config, Options(until_end=True))
-        while doing.value == life.STARTING and process.is_alive():
-            pass
-        process.join(source.uniform(0, 0.08))
-        process.kill()
-        process.join()
-        kills += 1
+    life.kill_often(killed.config, 8, seed=6, within_s=0.08)
     killed.train()
     assert killed.json("show", "4")["events"]["pending"] > 0
     killed.run("rollback", "4", "--rewind")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import random
 import subprocess
 import sys
 import zipfile
@@ -15,19 +13,11 @@ import pytest
 
 from stream.commands import reporting
 from stream.errors import ConfigError
+from tests.stream.test_commands import stream
 from tests.world import World
 
 ROOT = Path(__file__).parents[2]
 WINDOWED = '[validation]\nmetrics = ["Accuracy", "ROCAUC"]\nwindow = 100\n[snapshots]\nevery_events = 300'
-
-
-def stream(count: int, seed: int = 1) -> list[bytes]:
-    source = random.Random(seed)
-    made = []
-    for _ in range(count):
-        a, b = source.gauss(0, 1), source.uniform(0, 9)
-        made.append(json.dumps({"a": a, "b": b, "y": a > b - 4}).encode())
-    return made
 
 
 @pytest.fixture(scope="module")

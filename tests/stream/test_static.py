@@ -12,7 +12,6 @@ import pytest
 from river import linear_model, metrics, optim, preprocessing
 
 from store import ModelStore
-from stream.consumer import Options
 from tests.simulation import life
 from tests.world import World, end, until
 
@@ -193,14 +192,7 @@ def test_killed_while_static_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
         world.train()
         configure(world, "static", delayed=True)
         world.write_events("events.jsonl", made)
-    source = random.Random(4)
-    for _ in range(6):
-        process, doing = life.begin(killed.config, Options(until_end=True))
-        while doing.value == life.STARTING and process.is_alive():
-            pass
-        process.join(source.uniform(0, 0.06))
-        process.kill()
-        process.join()
+    life.kill_often(killed.config, 6, seed=4, within_s=0.06)
     killed.train("--close")
     calm.train("--close")
     shown, clean = killed.json("show", "head"), calm.json("show", "head")

@@ -14,19 +14,33 @@ import pytest
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
+Stream = tuple[list[str], list[dict[str, float]], list[bool]]
+"""Features in header order, xs, ys."""
+
+
 @cache
-def elec2() -> tuple[list[str], list[dict[str, float]], list[bool]]:
-    """Features in header order, xs, ys (UP is positive); skips where the data are not there."""
-    path = DATA / "elec2.csv.gz"
+def elec2() -> Stream:
+    """Return the stream, UP is positive; skips where the data are not there."""
+    return _read("elec2.csv.gz", "class", "UP")
+
+
+@cache
+def phishing() -> Stream:
+    """Return the stream; skips where the data are not there."""
+    return _read("phishing_river.csv.gz", "is_phishing", "1")
+
+
+def _read(name: str, target: str, positive: str) -> Stream:
+    path = DATA / name
     if not path.exists():
         pytest.skip(f"{path} is not here: the published figures are checked only beside the shared data")
     with gzip.open(path, "rt") as file:
         lines = list(csv.DictReader(file))
-    features = [name for name in lines[0] if name != "class"]
+    features = [name for name in lines[0] if name != target]
     return (
         features,
         [{name: float(line[name]) for name in features} for line in lines],
-        [x["class"] == "UP" for x in lines],
+        [line[target] == positive for line in lines],
     )
 
 

@@ -42,7 +42,7 @@ def skipped(base: Position, today: Position) -> Segment:
 
     >>> at = lambda offset: Position({"t": TopicPosition("t", {0: Cursor(offset)})})
     >>> skipped(at(3), at(7)).runs
-    (Run(topic='t', partition=0, start=3, stop=7, events=0, kind='skip'),)
+    (Run(topic='t', partition=0, start=3, stop=7, events=0, kind='skip', merged=None),)
     >>> skipped(at(7), at(3)).runs
     ()
     """

@@ -5,6 +5,7 @@ It only reads the store: it may be started and ended at any time, on any machine
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,9 @@ def watch(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
         if not out.is_terminal:
             out.print(frame(config.model.name, eye.look(_now())))
             return
+        signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # a parent may have it ignored; the view has no other end
         try:
             _watch(config.model.name, eye, out, sleep)
         except KeyboardInterrupt:

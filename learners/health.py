@@ -62,7 +62,7 @@ class Health:
 
     def take(self, asked: Sequence[Entry], learned: Sequence[Entry], expired: Iterable[Entry]) -> None:
         """Take in what happened, in order. What is learned or expired was asked, now or before."""
-        delays = [int(entry.known_at - entry.asked_at) for entry in learned]
+        delays = [max(0, int(entry.known_at - entry.asked_at)) for entry in learned]  # 0: known when it was asked
         self.whole.asked += len(asked)
         self.whole.learned += len(delays)
         self.whole.delay_us += sum(delays)

@@ -14,13 +14,15 @@ from typing import Any
 class Ids:
     """Numbers of pending events by id, labels that wait for their event, and when what was labeled was.
 
-    All are in the order in which they came; times are microseconds of the event clock. `late`: labels behind the clock,
-    learned at once; `repeated_ids`: events whose id was taken.
+    `over` are events that expired, and when. All are in the order in which they came; times are microseconds of the
+    event clock. `late`: labels behind the clock, learned at once; `repeated_ids`: events whose id was taken.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
     early: dict[str, tuple[int, Any]] = field(default_factory=dict)
     labeled: dict[str, int] = field(default_factory=dict)
+    over: dict[str, int] = field(default_factory=dict)
+    read: int = 0
     matched: int = 0
     repeated: int = 0
     unknown: int = 0
@@ -29,31 +31,31 @@ class Ids:
 
     def account(self) -> dict[str, int]:
         """Return the account of the labels that were read."""
-        waiting = len(self.early)
         return {
-            "read": self.matched + self.repeated + self.unknown + waiting,
+            "read": self.read,
             "matched": self.matched,
             "repeated": self.repeated,
             "unknown": self.unknown,
-            "waiting": waiting,
+            "waiting": len(self.early),
             "late": self.late,
             "repeated_ids": self.repeated_ids,
         }
 
-    def pending(self, name: str, entries: Container[int]) -> int | None:
-        """Return the number of the pending event of this id, if there is one among the entries."""
-        number = self.numbers.get(name)
-        return number if number in entries else None
+    def settle(self, now: int, entries: Container[int], *, defaulted: bool) -> None:
+        """Note which events are no longer pending, though their label did not come: expired, or learned by default."""
+        while self.numbers and next(iter(self.numbers.values())) not in entries:
+            name = next(iter(self.numbers))
+            del self.numbers[name]
+            (self.labeled if defaulted else self.over)[name] = now
 
-    def forget(self, before: int | None, most: int, entries: Container[int]) -> None:
-        """Let go of what came before a time (None: of nothing) or is too much, and of events that are not pending."""
+    def forget(self, before: int | None, most: int) -> None:
+        """Let go of what came before a time (None: of nothing), or is too much."""
         while self.early and (len(self.early) > most or _is_before(next(iter(self.early.values()))[0], before)):
             del self.early[next(iter(self.early))]
             self.unknown += 1
-        while self.labeled and (len(self.labeled) > most or _is_before(next(iter(self.labeled.values())), before)):
-            del self.labeled[next(iter(self.labeled))]
-        while self.numbers and next(iter(self.numbers.values())) not in entries:
-            del self.numbers[next(iter(self.numbers))]
+        for names in (self.labeled, self.over):
+            while names and (len(names) > most or _is_before(next(iter(names.values())), before)):
+                del names[next(iter(names))]
 
 
 def _is_before(moment: int, before: int | None) -> bool:

@@ -2,9 +2,9 @@
 
 Turns come in the order of their times, a label before an event of the same moment. A label for a pending event is
 learned at once; one that comes before its event waits for it, and is learned when that was asked. The first label of an
-event counts, a later one is *repeated*; one whose event does not come within the timeout is *unknown*, as is one that
-comes after its event expired. An event whose id is pending, or was labeled within the timeout, is asked and expires:
-nothing is learned twice.
+event counts, a later one is *repeated*, as is one for an event that was learned by default; one whose event does not
+come within the timeout is *unknown*, as is one whose event expired. An event whose id is pending, or was labeled or
+expired within the last timeout, is asked and expires: nothing is learned twice.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _steps(pending: Pending, ids: Ids, turns: Iterable[Turn]) -> Iterator[tuple[
             now = pending.turn(turn.moment)
             yield pending.reveal(now), turn.x, None, now, turn.id
         before = None if timeout is None or pending.clock is None else pending.clock - timeout
-        ids.forget(before, most, pending.entries)
+        ids.forget(before, most)
 
 
 class _Keeper:
@@ -57,19 +57,20 @@ class _Keeper:
 
     def keep(self, entry: Entry, now: int, name: str) -> None:
         ids, pending = self._ids, self._pending
-        if name in ids.labeled or ids.pending(name, pending.entries) is not None:
+        _settle(pending, ids, now)
+        if name in ids.labeled or name in ids.over or name in ids.numbers:
             ids.repeated_ids += 1
             pending.refuse(entry)
             return
         known = ids.early.pop(name, None)
         if known is None:
-            ids.numbers.pop(name, None)
             ids.numbers[name] = pending.asked
         else:
             entry.y = known[1]
             ids.matched += 1
             ids.labeled[name] = now
         pending.add(entry, now, None if known is None else now)
+        ids.settle(now, pending.entries, defaulted=False)  # what made room has expired
 
 
 def _told(pending: Pending, ids: Ids, turn: Turn) -> Iterator[Entry]:
@@ -77,10 +78,11 @@ def _told(pending: Pending, ids: Ids, turn: Turn) -> Iterator[Entry]:
     if pending.clock is not None and turn.moment < pending.clock:
         ids.late += 1
     now = pending.clock = turn.moment if pending.clock is None else max(turn.moment, pending.clock)
+    ids.read += 1
     yield from pending.reveal(now - 1)
-    number = ids.pending(turn.id, pending.entries)
+    _settle(pending, ids, now)
+    number = ids.numbers.pop(turn.id, None)
     if number is not None:
-        del ids.numbers[turn.id]
         ids.labeled[turn.id] = now
         ids.matched += 1
         entry = pending.take(number)
@@ -88,5 +90,11 @@ def _told(pending: Pending, ids: Ids, turn: Turn) -> Iterator[Entry]:
         yield entry
     elif turn.id in ids.labeled or turn.id in ids.early:
         ids.repeated += 1
+    elif turn.id in ids.over:
+        ids.unknown += 1
     else:
         ids.early[turn.id] = (now, turn.y)
+
+
+def _settle(pending: Pending, ids: Ids, now: int) -> None:
+    ids.settle(now, pending.entries, defaulted=pending.policy.default is not None)

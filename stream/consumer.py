@@ -193,7 +193,7 @@ class _Consumer:
         feed.ends = feed.end() if self.options.until_end or feed.finite else None
         trainer = Trainer(
             feed=feed,
-            gate=open_gate(feed, self.config, schema, bound=self.config.gate.bound),
+            gate=open_gate(feed, self.config, schema, live=True),
             store=model,
             owner=Owner(model, run.process, run.run, epoch),
             schedule=self._schedule(model),

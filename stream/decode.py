@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from operator import attrgetter
 from typing import Any
 
@@ -52,12 +54,18 @@ class _Unreadable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Decoder:
-    """Decodes events of one format by one schema. `labeled=False` neither asks for the label nor gives one."""
+    """Decodes events of one format by one schema. `labeled=False` neither asks for the label nor gives one.
 
-    def __init__(self, schema: Schema, form: Format, *, bound: float, labeled: bool = True) -> None:
+    Where labels come later, an event's time must not be further than `ahead` of now; None: it may be any.
+    """
+
+    def __init__(
+        self, schema: Schema, form: Format, *, bound: float, labeled: bool = True, ahead: timedelta | None = None
+    ) -> None:
         self._schema = schema
         self._columns = form.columns if form.kind == "csv" else None
         self._bound = bound
+        self._ahead_us = None if ahead is None else ahead // timedelta(microseconds=1)
         later, text = schema.times is not None, form.kind == "csv"
         self._id = schema.times.id if labeled and schema.times else None
         self._label = LabelReader(schema.label, bound, text=text, later=later) if labeled and not self._id else None
@@ -71,6 +79,8 @@ class Decoder:
     def decode(self, events: Sequence[bytes], timestamps_ms: Sequence[int | None] | None = None) -> Decoded:
         """Decode a batch, in order. `timestamps_ms` are the records' own, for events without a time of theirs."""
         stamps = timestamps_ms or [None] * len(events)
+        if self._times is not None and self._ahead_us is not None:
+            self._times.latest = time.time_ns() // 1000 + self._ahead_us
         if self._columns is None and self._simple:
             try:
                 _check_text(b"\n".join(events))  # msgspec looks at no text that it skips

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from store.types import Position, Version
 from stream.errors import ConfigError
@@ -41,8 +41,14 @@ class Feed:
         """Return the next events, at most `events_max` in all, none beyond the ends. Contract: `Log.poll`."""
         return within(self.events.poll(timeout_s, events_max), None if self.ends is None else self.ends[self.topics[0]])
 
-    def again(self, spans: list[Span], labels: list[Span]) -> Batch:
-        """Return the batch of spans that were read together, in the order in which they were learned."""
+    def again(
+        self, spans: Sequence[Span], labels: Sequence[Span], ahead: Mapping[tuple[str, int], Container[int]]
+    ) -> Batch:
+        """Return the batch of spans that were read together, in the order in which they were learned.
+
+        `ahead` are the offsets, by topic and partition, that were held since their time was too far ahead.
+        """
+        del ahead
         assert not labels, "one log has no labels apart"
         return Batch(tuple(spans))
 

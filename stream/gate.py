@@ -18,9 +18,13 @@ from stream.fields import Fault
 from stream.labels import LabelDecoder
 from stream.log import LABEL, Batch, Merged, Span
 from stream.schema import Schema
+from stream.tables import BOUND_MAX
+from stream.times import TIME_AHEAD
 
 RAISED = "learner_raised"
 """The reason code of an event that the model raised on. Its state is restored, and the event held: no crash loop."""
+
+_AHEAD = Fault(TIME_AHEAD, "expected no time so far ahead of now; see gate.ahead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,10 @@ class Gate:
         assert self._labels is not None, "a merged batch has labels"
         verdicts = Verdicts([], [], [], [], [], [], [])
         assert verdicts.turns is not None
+        for kind, number, place in merged.ahead:
+            topic, spans = (self._labels.topic, batch.labels) if kind == LABEL else (self._topic, batch.spans)
+            here = (topic, spans[number].partition)
+            known = {**known, here: {spans[number].offsets[place]: _AHEAD, **known.get(here, {})}}
         asked = [self._ask_turns(span, verdicts, known.get((self._topic, span.partition), {})) for span in batch.spans]
         told = [
             self._label_turns(span, verdicts, known.get((self._labels.topic, span.partition), {}))
@@ -158,12 +166,13 @@ class Gate:
         return decoded.ids
 
 
-def open_gate(feed: Feed, config: Config, schema: Schema, *, bound: float) -> Gate:
-    """Return the gate of a feed: decoders by the schema, numbers up to `bound`."""
-    labels = None
+def open_gate(feed: Feed, config: Config, schema: Schema, *, live: bool) -> Gate:
+    """Return the gate of a feed. For replay (not `live`) it lets all pass that any gate could have let pass."""
+    bound, labels, ahead = config.gate.bound if live else BOUND_MAX, None, config.gate.ahead if live else None
     if feed.labels is not None:
         labels = LabelDecoder(feed.labels.topic, config, schema.label, feed.labels.format, bound=bound)
-    return Gate(feed.events.topic, Decoder(schema, feed.events.format, bound=bound), labels)
+        ahead = None  # the feed has looked at it
+    return Gate(feed.events.topic, Decoder(schema, feed.events.format, bound=bound, ahead=ahead), labels)
 
 
 def _hold(topic: str, span: Span, place: int, fault: Fault) -> HeldEvent:

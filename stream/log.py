@@ -76,12 +76,14 @@ LABEL, EVENT = 0, 1
 class Merged:
     """How the records of a batch from two logs are ordered: (LABEL or EVENT, number of the span, place in it).
 
-    `first` and `last` are the keys of the first record and the last; None where there is none.
+    `first` and `last` are the keys of the first record and the last; None where there is none. `ahead` are the records
+    (as in `order`) whose time is too far ahead of now.
     """
 
     order: list[tuple[int, int, int]]
     first: Key | None
     last: Key | None
+    ahead: frozenset[tuple[int, int, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

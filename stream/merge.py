@@ -2,25 +2,29 @@
 
 Records are ordered by (moment, label first, partition, offset). A record behind one that came before it in its
 partition, or whose time cannot be read, takes that one's moment. A record is given out when no partition can bring one
-that belongs before it; a partition that brings nothing for `idle_s` is not waited for. What comes too late all the same
-is merged with what comes next: so the order in a batch is a function of the batch alone, and replay finds it again.
+that belongs before it; a partition that brings nothing for `idle_s` is not waited for, unless it is known that more is
+to come. What comes too late all the same is merged with what comes next: so the order in a batch is a function of the
+batch alone, and replay finds it again.
 """
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from store.types import Position
 from stream.feed import Feed
 from stream.log import EVENT, EVENTS_PER_POLL_MAX, LABEL, Batch, Key, Log, Merged, Span, within
 
-BUFFERED_MAX = 20_000
-"""So many records of one log wait at most; then it is read on only when some were given out."""
+BUFFERED_MAX = 1_000_000
+"""So many records of one log wait at most for a partition that is behind the others; then it is waited for no more."""
 
 NAP_S = 0.03
 """How long one look at a log may wait for news."""
+
+AHEAD = 1 << 62
+"""Stands for the moment of a record that is too far ahead of now, and held: it moves nothing."""
 
 NEVER = -(1 << 62)
 """The moment of what has none, and of partitions that have brought nothing: before all times."""
@@ -43,17 +47,26 @@ def merge(events: Sequence[Timed], labels: Sequence[Timed]) -> Batch:
         for number, (span, moments) in enumerate(group):
             keys = _keys(kind, span, moments, NEVER)
             records += [(key, number, place) for place, key in enumerate(keys)]
+    ahead = frozenset(
+        (kind, number, place)
+        for kind, group in ((LABEL, labels), (EVENT, events))
+        for number, (_, moments) in enumerate(group)
+        for place, moment in enumerate(moments)
+        if moment == AHEAD
+    )
     records.sort()
     order = [(key[1], number, place) for key, number, place in records]
     first, last = (records[0][0], records[-1][0]) if records else (None, None)
-    return Batch(tuple(span for span, _ in events), tuple(span for span, _ in labels), Merged(order, first, last))
+    return Batch(
+        tuple(span for span, _ in events), tuple(span for span, _ in labels), Merged(order, first, last, ahead)
+    )
 
 
 def _keys(kind: int, span: Span, moments: Moments, at: int) -> list[Key]:
     """Return where each record of a span stands, none before `at` or before the one ahead of it."""
     keys = []
     for offset, moment in zip(span.offsets, moments, strict=True):
-        if moment is not None and moment > at:
+        if moment is not None and at < moment < AHEAD:
             at = moment
         keys.append((at, kind, span.partition, offset))
     return keys
@@ -70,6 +83,7 @@ class Lane:
         self.keys: list[Key] = []
         self.moments: list[int | None] = []
         self.silent_since: float | None = None
+        self.given_up = False
         self._waiting = Span(partition, start, start, [], [], [])
 
     def add(self, span: Span, moments: Moments) -> None:
@@ -80,6 +94,7 @@ class Lane:
         self.moments += moments
         self.last = keys[-1] if keys else self.last
         self.silent_since = None
+        self.given_up = False
         self._waiting.offsets.extend(span.offsets)
         self._waiting.values.extend(span.values)
         self._waiting.timestamps_ms.extend(span.timestamps_ms)
@@ -109,21 +124,26 @@ class Lane:
         """Tell whether it may bring more that must be waited for."""
         if end is not None and self.stop >= end:
             return False
-        return bool(self.keys) or self.silent_since is None or now - self.silent_since < idle_s
+        if self.keys or end is not None:  # with an end, more is known to come
+            return not self.given_up
+        return not self.given_up and (self.silent_since is None or now - self.silent_since < idle_s)
 
 
 class MergedFeed(Feed):
     """A log of events and a log of labels, read as one. `moments` read those of labels and of events.
 
-    Contract: `Feed`.
+    A record more than `ahead_s` ahead of now has no moment of its own, and is held. Contract: `Feed`.
     """
 
-    def __init__(self, events: Log, labels: Log, moments: Sequence[Callable[[Span], Moments]], idle_s: float) -> None:
+    def __init__(
+        self, events: Log, labels: Log, moments: Sequence[Callable[[Span], Moments]], *, idle_s: float, ahead_s: float
+    ) -> None:
         super().__init__(events)
         self.labels = labels
         self._logs = {LABEL: labels, EVENT: events}
         self._moments = moments
         self._idle_s = idle_s
+        self._ahead_s = ahead_s
         self._lanes: dict[tuple[int, int], Lane] = {}
 
     @property
@@ -154,12 +174,17 @@ class MergedFeed(Feed):
                 return batch
             wait_s = min(NAP_S, left / len(self._logs))
 
-    def again(self, spans: Sequence[Span], labels: Sequence[Span]) -> Batch:
+    def again(
+        self, spans: Sequence[Span], labels: Sequence[Span], ahead: Mapping[tuple[str, int], Container[int]]
+    ) -> Batch:
         """See `Feed.again`."""
-        return merge(
-            [(span, self._moments[EVENT](span)) for span in spans],
-            [(span, self._moments[LABEL](span)) for span in labels],
-        )
+
+        def timed(kind: int, span: Span) -> Timed:
+            held = ahead.get((self._logs[kind].topic, span.partition), ())
+            moments = zip(span.offsets, self._moments[kind](span), strict=True)
+            return span, [AHEAD if offset in held else moment for offset, moment in moments]
+
+        return merge([timed(EVENT, span) for span in spans], [timed(LABEL, span) for span in labels])
 
     def lag(self) -> int | None:
         """See `Feed.lag`."""
@@ -178,13 +203,16 @@ class MergedFeed(Feed):
         dry = [lane for lane in lanes if not lane.keys and not _over(lane.stop, self._end(lane))]
         if not dry and (lanes or ends is not None):
             return
-        if sum(len(lane.keys) for lane in lanes) < BUFFERED_MAX:
-            for span in within(log.poll(wait_s), ends).spans:
-                lane = self._lanes.setdefault((kind, span.partition), Lane(kind, span.partition, span.start))
-                lane.add(span, self._moments[kind](span))
+        full = sum(len(lane.keys) for lane in lanes) >= BUFFERED_MAX
+        latest = int((time.time() + self._ahead_s) * 1e6)
+        for span in () if full else within(log.poll(wait_s), ends).spans:
+            lane = self._lanes.setdefault((kind, span.partition), Lane(kind, span.partition, span.start))
+            moments = self._moments[kind](span)
+            lane.add(span, [AHEAD if moment is not None and moment > latest else moment for moment in moments])
         now = time.monotonic()
         for lane in dry:
-            if not lane.keys and lane.silent_since is None:
+            lane.given_up = full
+            if not lane.keys and lane.silent_since is None and not full:
                 lane.silent_since = now
 
     def _release(self, records_max: int) -> Batch:

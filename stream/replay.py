@@ -24,7 +24,7 @@ from stream.gate import open_gate
 from stream.genesis import untrained
 from stream.log import POLL_S_MAX, Batch, Log, Span, join, split
 from stream.schema import Schema
-from stream.tables import BOUND_MAX
+from stream.times import TIME_AHEAD
 
 SILENCE_S_MAX = 30.0
 """How long a partition may bring nothing before events that should be in it are said to be gone."""
@@ -144,7 +144,7 @@ def replay_version(
             learner.switch(static=version.kind == "freeze")
     segment = store.segment(version.version)
     check_topics(feed.topics, version)
-    gate = open_gate(feed, config, Schema.from_json(version.schema), bound=BOUND_MAX)
+    gate = open_gate(feed, config, Schema.from_json(version.schema), live=False)
     recorded: dict[tuple[str, int], dict[int, str]] = {}
     for hold in segment.holds:
         recorded.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason
@@ -188,17 +188,21 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
     `LogLost` when the log no longer has the events.
     """
     runs = [run for run in segment.runs if run.kind in ("read", "late")]
+    ahead: dict[tuple[str, int], set[int]] = {}
+    for hold in segment.holds:
+        if hold.reason == TIME_AHEAD:
+            ahead.setdefault((hold.topic, hold.partition), set()).add(hold.offset)
     again = {log.topic: _Again(log, [run for run in runs if run.topic == log.topic], position) for log in feed.logs}
     for merged, together in groupby(runs, key=lambda run: run.merged):
         if merged is None:
             for run in together:
                 for span in again[run.topic].read(run):
-                    yield feed.again([span], [])
+                    yield feed.again([span], [], ahead)
         else:
             spans: dict[str, list[Span]] = {topic: [] for topic in again}
             for run in together:
                 spans[run.topic].append(join(list(again[run.topic].read(run))))
-            yield feed.again(*spans.values())
+            yield feed.again(spans[feed.topics[0]], spans[feed.topics[1]], ahead)
 
 
 class _Again:

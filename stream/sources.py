@@ -51,7 +51,8 @@ def open_feed(config: Config, *, until_end: bool, group: str) -> Feed:
         events.close()
         raise
     times = (moments_of(config.labels.moment, labels.format), moments_of(config.source.moment, events.format))
-    return MergedFeed(events, labels, times, config.labels.idle.total_seconds())
+    idle_s, ahead_s = config.labels.idle.total_seconds(), config.gate.ahead.total_seconds()
+    return MergedFeed(events, labels, times, idle_s=idle_s, ahead_s=ahead_s)
 
 
 def logs_to_stderr() -> None:

@@ -108,8 +108,8 @@ class LabelsTable(Table):
     id: str | None = Field(default=None, min_length=1)
     target: str | None = Field(default=None, min_length=1)
     start: str | dict[int, Annotated[int, Field(ge=0)]] = "earliest"
-    idle: Duration = timedelta(seconds=5)
-    timeout: Duration | None = None
+    idle: Duration = Field(default=timedelta(seconds=5), ge=timedelta(0))
+    timeout: Duration | None = Field(default=None, ge=timedelta(0))
     default: str | bool | int | float | None = None
     pending_max: int = Field(default=1_000_000, ge=1)
 
@@ -156,6 +156,7 @@ class GateTable(Table):
     """`[gate]`: numbers beyond +-bound are held: one 1e308 ruins a learner for ever."""
 
     bound: float = Field(default=1e15, gt=0, le=BOUND_MAX)
+    ahead: Duration = Field(default=timedelta(days=1), ge=timedelta(0))
 
 
 class PublishTable(Table):

@@ -73,12 +73,17 @@ def _alike(values: Sequence[Any]) -> list[int] | None:
     return None if None in zones else [(value - _EPOCH) // _MICROSECOND for value in values]
 
 
+TIME_AHEAD = "time_ahead"
+"""The reason code of a record with a time too far ahead of now: one would put the event clock there for ever."""
+
+
 class TimeReader:
-    """Reads the two times of an event."""
+    """Reads the two times of an event. An event's time beyond `latest` is a fault; None: none is."""
 
     def __init__(self, fields: TimeFields, *, text: bool) -> None:
         self._fields = fields
         self._text = text
+        self.latest: int | None = None
 
     def read(self, value: Mapping[str, Any], stamp_ms: int | None) -> Times:
         """Read them from an event's fields; `stamp_ms` is the record's own time. Raises `FieldFault`."""
@@ -88,6 +93,8 @@ class TimeReader:
     def of(self, moment: Any, arrival: Any, stamp_ms: int | None) -> Times:
         """Return when an event is asked and its label is due. Raises `FieldFault`."""
         asked = self._asked(moment, stamp_ms)
+        if self.latest is not None and asked > self.latest:
+            raise FieldFault(TIME_AHEAD, f"expected no time so far ahead of now, found {asked / 1e6:.0f} s since 1970")
         if self._fields.arrival is None or not present(arrival):
             return asked, None
         due = microseconds(self._fields.arrival, arrival, text=self._text)

@@ -30,6 +30,7 @@ class Oracle:
         self.pending: list[dict[str, Any]] = []
         self.early: list[tuple[int, int, int]] = []
         self.labeled: list[tuple[int, int]] = []
+        self.gone: list[tuple[int, int]] = []
         self.clock: int | None = None
         self.asked = self.expired = self.matched = self.repeated = self.unknown = 0
         self.late = self.late_events = self.repeated_ids = 0
@@ -41,11 +42,15 @@ class Oracle:
     def reveal(self, now: int) -> None:
         for event in sorted(self.pending, key=lambda event: (event["due"] or 0, event["number"])):
             if event["due"] is not None and event["due"] <= now:
+                assert self.clock is not None
                 if event["y"] is None:
                     self.pending.remove(event)
+                    self.gone.append((event["id"], self.clock))
                     self.expired += 1
                 else:
                     self.learn(event, event["y"])
+                    if not event["known"]:
+                        self.labeled.append((event["id"], self.clock))
 
     def turn(self, moment: int, name: int, y: int | None) -> None:
         late = self.clock is not None and moment < self.clock
@@ -60,8 +65,9 @@ class Oracle:
         while self.early and (len(self.early) > self.most or self.over(self.early[0][1])):
             del self.early[0]
             self.unknown += 1
-        while self.labeled and (len(self.labeled) > self.most or self.over(self.labeled[0][1])):
-            del self.labeled[0]
+        for names in (self.labeled, self.gone):
+            while names and (len(names) > self.most or self.over(names[0][1])):
+                del names[0]
 
     def over(self, since: int) -> bool:
         assert self.clock is not None
@@ -71,7 +77,8 @@ class Oracle:
         self.reveal(now)
         number, self.asked = self.asked, self.asked + 1
         self.happened.append(("ask", number))
-        if any(event["id"] == name and not event["known"] for event in self.pending) or name in dict(self.labeled):
+        taken = [event["id"] for event in self.pending if not event["known"]]
+        if name in taken or name in dict(self.labeled) or name in dict(self.gone):
             self.repeated_ids += 1
             self.expired += 1
             return
@@ -86,7 +93,9 @@ class Oracle:
             event |= {"y": self.default, "due": now + self.timeout}
         self.pending.append(event)
         if len(self.pending) > self.most:
-            del self.pending[0]
+            event = self.pending.pop(0)
+            if not event["known"]:
+                self.gone.append((event["id"], now))
             self.expired += 1
 
     def tell(self, now: int, name: int, y: int) -> None:
@@ -98,6 +107,8 @@ class Oracle:
             self.learn(events[0], y)
         elif name in dict(self.labeled) or any(item[0] == name for item in self.early):
             self.repeated += 1
+        elif name in dict(self.gone):
+            self.unknown += 1
         else:
             self.early.append((name, now, y))
 
@@ -139,9 +150,10 @@ def test_what_happens_is_what_the_oracle_says(turns: list[Any], timeout: Any, de
     account = ids.account()
     assert account["waiting"] == len(oracle.early)
     assert account["read"] == sum(y is not None for _, _, y in turns)
+    assert account["read"] == sum(account[key] for key in ("matched", "repeated", "unknown", "waiting"))
     assert pending.asked == sum(event[0] == "learn" for event in happened) + len(pending) + pending.expired
     assert len(pending.gone) == pending.expired
-    assert max(len(ids.early), len(ids.labeled), len(pending)) <= most
+    assert max(len(ids.early), len(ids.labeled), len(ids.over), len(pending)) <= most
     assert set(ids.numbers.values()) <= set(pending.entries)
 
 

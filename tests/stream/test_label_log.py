@@ -241,3 +241,38 @@ def test_a_skip_passes_over_both_logs(tmp_path: Path) -> None:
     assert found["read"] == sum(found[key] for key in ("learned", "held", "pending", "expired"))
     assert found["learned"] > skipped["events"]["learned"]
     assert all(each["equal"] for each in world.json("verify", "all"))
+
+
+@pytest.mark.parametrize("where", ["events", "labels"])
+def test_one_time_far_ahead_is_held_and_moves_nothing(tmp_path: Path, where: str) -> None:
+    made = events(1500, 14)
+    calm, world = configure(World(tmp_path / "calm")), configure(World(tmp_path / "ahead"))
+    asked, told = halves(made)
+    for name, records in (("events", asked), ("labels", told)):
+        append(calm, f"{name}/0.jsonl", records)
+        far = {"id": "far", "at": 253402300000, "known_at": 253402300000, "a": 1.0, "b": 1.0, "y": True}
+        append(world, f"{name}/0.jsonl", [*records[:100], *([far] if name == where else []), *records[100:]])
+    calm.train("--close")
+    world.train("--close")
+    found, clean = head(world), head(calm)
+    (held,) = world.open().held()
+    assert (held.topic, held.offset, held.reason) == (where, 100, "time_ahead")
+    assert found["scores"]["LogLoss"]["cumulative"] == clean["scores"]["LogLoss"]["cumulative"]
+    assert found["details"]["labels"]["delay"] == clean["details"]["labels"]["delay"]
+    assert found["events"]["learned"] == 1500
+    assert all(each["equal"] for each in world.json("verify", "all"))
+
+
+def test_a_partition_that_begins_where_another_ends_is_waited_for(tmp_path: Path) -> None:
+    made = [{**event, "at": 10 * i, "known_at": 10 * i + 55} for i, event in enumerate(events(6000, 15))]
+    world, alone = configure(World(tmp_path / "two"), idle="0s"), configure(World(tmp_path / "one"))
+    for name, records in zip(("events", "labels"), halves(made), strict=True):
+        append(alone, f"{name}/0.jsonl", records)
+        append(world, f"{name}/0.jsonl", records[:3500])
+        append(world, f"{name}/1.jsonl", records[3500:])
+    alone.train("--close")
+    world.train("--close")
+    found, clean = head(world), head(alone)
+    assert found["details"]["labels"]["late"] == found["details"]["labels"]["records"]["late"] == 0
+    for metric, score in clean["scores"].items():
+        assert found["scores"][metric]["cumulative"] == score["cumulative"]

@@ -292,3 +292,15 @@ def test_rare_bad_events_with_labels_far_ahead_do_not_end_the_run(tmp_path: Path
     found = world.json("show", "head")["events"]
     assert found == {"read": 1500, "learned": 0, "held": 15, "pending": 1485, "expired": 0}
     assert all(each["equal"] for each in world.json("verify", "all"))
+
+
+def test_one_time_far_ahead_is_held(tmp_path: Path) -> None:
+    made = events(800, 16)
+    far = {**made[100], "at": 253402300000, "known_at": 253402300009}
+    calm, world = world_of(tmp_path / "calm", made), world_of(tmp_path / "ahead", [*made[:100], far, *made[100:]])
+    calm.train("--close")
+    world.train("--close")
+    found, clean = world.json("show", "head"), calm.json("show", "head")
+    assert [held.reason for held in world.open().held()] == ["time_ahead"]
+    assert found["scores"]["LogLoss"]["cumulative"] == clean["scores"]["LogLoss"]["cumulative"]
+    assert all(each["equal"] for each in world.json("verify", "all"))

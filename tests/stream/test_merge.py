@@ -45,7 +45,9 @@ class Topics:
 
     def open(self, *, until_end: bool = False, idle_s: float = 60.0) -> MergedFeed:
         logs = [FileLog(self.folder / name, until_end=until_end) for name in ("events", "labels")]
-        feed = MergedFeed(*logs, [moments_of("at", log.format) for log in reversed(logs)], idle_s)
+        feed = MergedFeed(
+            *logs, [moments_of("at", log.format) for log in reversed(logs)], idle_s=idle_s, ahead_s=86_400.0
+        )
         feed.seek(Position({log.topic: log.start("earliest") for log in logs}))
         return feed
 

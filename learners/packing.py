@@ -82,6 +82,11 @@ class Packer:
         self._constants: list[Any] = []
         self._whole = self._add_form(None)
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for a new constant: values with one are kept whole."""
+        return len(self._constants) >= CONSTANTS_MAX
+
     def pack(self, value: Any) -> Packed:
         """Return the value as bytes, in a tuple with what has none. The value is not to be changed any more."""
         leaves: list[Any] = []

@@ -73,6 +73,7 @@ class Pending:
     late: int = 0
     clock: int | None = None
     packed_to: int = 0
+    packed_anew: int = 0
     packer: Packer = field(default_factory=Packer)
     ids: Ids | None = None
     gone: list[Entry] = field(default_factory=list)
@@ -178,6 +179,18 @@ class Pending:
                 if isinstance(kept, Entry):
                     self.entries[number] = self._packed(kept)
         self.packed_to = self.asked - YOUNG_MAX
+        if self.packer.full and self.asked - self.packed_anew > len(self.entries):
+            self._pack_anew()
+
+    def _pack_anew(self) -> None:
+        """Pack with tables that know only what is pending now: those of old events are full of what is gone."""
+        opened = (
+            (number, kept if isinstance(kept, Entry) else _values(self._opened(kept)))
+            for number, kept in self.entries.items()
+        )
+        packer = Packer()
+        self.entries = {number: kept if isinstance(kept, Entry) else packer.pack(kept) for number, kept in opened}
+        self.packer, self.packed_anew = packer, self.asked
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all in columns: equal pending events give equal bytes, however they were packed."""
@@ -185,12 +198,13 @@ class Pending:
         state["due"] = self.due.state(self.entries)
         packed = (kept if type(kept) is bytes else self._packed(kept) for kept in self.entries.values())
         state["entries"] = self.packer.sheets(list(self.entries), packed)
-        del state["packed_to"], state["packer"], state["gone"]
+        for name in ("packed_to", "packed_anew", "packer", "gone"):
+            del state[name]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.packer = Packer()
-        self.packed_to = state["asked"]
+        self.packed_to = self.packed_anew = state["asked"]
         self.gone = []
         for name, value in state.items():
             setattr(self, name, value)

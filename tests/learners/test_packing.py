@@ -155,3 +155,20 @@ def test_times_beyond_eight_bytes_are_kept() -> None:
     pending = Pending(LabelPolicy(timeout=10**30))
     pending.add(Entry({}, None), 1, None)
     assert pickle.loads(pickle.dumps(pending)).due.items() == [(10**30 + 1, 0)]
+
+
+def test_constants_of_events_that_are_gone_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "CONSTANTS_MAX", 30_000)
+    pending = Pending(LabelPolicy(pending_max=4 * YOUNG_MAX))
+    for number in range(30 * YOUNG_MAX):
+        pending.add(Entry({"user": f"u{number}", "a": number / 7}, None, ("y", None)), number, None)
+        pending.gone.clear()
+        if number % 500 == 0:
+            pending.pack()
+    packed = [kept for kept in pending.entries.values() if not isinstance(kept, Entry)]
+    assert len(packed) > YOUNG_MAX
+    assert sum(isinstance(kept, bytes) for kept in packed) > len(packed) / 2, "most are kept whole"
+    for number in pending.entries:
+        entry = pending.entry(number)
+        assert entry is not None
+        assert entry.x == {"user": f"u{number}", "a": number / 7}

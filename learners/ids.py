@@ -9,6 +9,11 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
+from learners.columns import pack_integers, pack_texts, read_integers, read_texts
+
+_TIMES = ("numbers", "labeled", "over")
+_COUNTS = ("read", "matched", "repeated", "unknown", "late", "repeated_ids")
+
 
 @dataclass(slots=True)
 class Ids:
@@ -28,6 +33,26 @@ class Ids:
     unknown: int = 0
     late: int = 0
     repeated_ids: int = 0
+
+    def columns(self) -> dict[str, Any]:
+        """Return all in columns."""
+        state = {name: getattr(self, name) for name in _COUNTS}
+        for name in _TIMES:
+            state[name] = pack_texts(getattr(self, name)), pack_integers(getattr(self, name).values())
+        times = pack_integers([time for time, _ in self.early.values()])
+        state["early"] = pack_texts(self.early), times, [y for _, y in self.early.values()]
+        return state
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Ids:
+        """Return what is in columns."""
+        ids = cls(**{name: state[name] for name in _COUNTS})
+        for name in _TIMES:
+            texts, integers = state[name]
+            setattr(ids, name, dict(zip(read_texts(texts), read_integers(integers), strict=True)))
+        texts, times, ys = state["early"]
+        ids.early = dict(zip(read_texts(texts), zip(read_integers(times), ys, strict=True), strict=True))
+        return ids
 
     def account(self) -> dict[str, int]:
         """Return the account of the labels that were read."""

@@ -22,7 +22,7 @@ from learners.predictor import Prediction, Predictor
 from learners.progressive import Scores
 from learners.recipe import Recipe
 from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_the_rest
-from learners.state import dump, load
+from learners.state import dump, load, load_all
 
 
 class Learner:
@@ -233,8 +233,9 @@ class Learner:
         digest, points = self._digest.hexdigest(), tuple(self._points)
         self._digest, self._points = Digest(), []
         self._parts.board.renew()
-        state = dump({"parts": replace(self._parts, pending=None), "pending": self._parts.pending})
-        golden = write_golden(self._parts.inputs, Learner(load(state, until="parts")["parts"]).predict_one)
+        pending = self._parts.pending
+        state = dump({"parts": replace(self._parts, pending=None)}, () if pending is None else pending.pieces())
+        golden = write_golden(self._parts.inputs, Learner(load(state)["parts"]).predict_one)
         return Sealed(state, self.learned, digest, golden, scores, beside, points, details)
 
     @classmethod
@@ -244,7 +245,7 @@ class Learner:
         Raises StateError. A model from a factory restores only where its module can be imported: read the recipe first.
         """
         if golden is not None:
-            check_golden(golden, cls(load(state, until="parts")["parts"]).predict_one)
-        read = load(state)
-        read["parts"].pending = read["pending"]
+            check_golden(golden, cls(load(state)["parts"]).predict_one)
+        read, pending = load_all(state, Pending.of)
+        read["parts"].pending = pending
         return cls(read["parts"])

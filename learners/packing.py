@@ -108,13 +108,11 @@ class Packer:
         leaves += others
         return form.build(map(leaves.__getitem__, form.places))
 
-    def sheets(self, names: Sequence[int], values: Iterable[Packed]) -> list[Sheet]:
-        """Return packed values in columns, each under its name; equal values under equal names give equal sheets."""
+    def sheets(self, names: Sequence[int], values: Iterable[Packed]) -> Iterator[Sheet]:
+        """Yield packed values in columns, each under its name; equal values under equal names give equal sheets."""
         numbers, left = np.array(names, "<i8"), iter(values)
-        sheets: list[Sheet] = []
         for start in range(0, len(names), SHEET_VALUES_MAX):
-            sheets += self._sheets(numbers[start : start + SHEET_VALUES_MAX], list(islice(left, SHEET_VALUES_MAX)))
-        return sheets
+            yield from self._sheets(numbers[start : start + SHEET_VALUES_MAX], list(islice(left, SHEET_VALUES_MAX)))
 
     def _sheets(self, names: np.ndarray, values: list[Packed]) -> Iterator[Sheet]:
         """Yield a sheet for each form, in the order in which they come."""
@@ -141,12 +139,14 @@ class Packer:
             others,
         )
 
-    def read(self, sheets: Sequence[Sheet]) -> dict[int, Packed]:
+    def read(self, sheets: Iterable[Sheet]) -> dict[int, Packed]:
         """Return the values of sheets by name, packed, in the order of their names."""
         values: dict[int, Packed] = {}
+        forms = set()
         for sheet in sheets:
             values.update(self._rows(sheet))
-        return values if len({sheet.form for sheet in sheets}) == 1 else dict(sorted(values.items()))
+            forms.add(sheet.form)
+        return values if len(forms) == 1 else dict(sorted(values.items()))
 
     def _rows(self, sheet: Sheet) -> Iterator[tuple[int, Packed]]:
         form = self._forms.get(sheet.form) or self._add_form(sheet.form)

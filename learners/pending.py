@@ -10,7 +10,7 @@ Invariants: a label is seen by nobody before it is due; asked = revealed + pendi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -29,8 +29,8 @@ YOUNG_MAX = 4096
 class Entry:
     """One pending event: features, label (None: nobody knows it yet), and what was answered (`rivals.WIDTH`).
 
-    The answers come after the batch. `asked_at` is when it was asked, `known_at` when its label became known:
-    microseconds, as floats, since those are packed.
+    The answers come after the batch. `asked_at` is when it was asked, `known_at` when its label became known, and is
+    not known before: microseconds, as floats, since those are packed.
     """
 
     x: dict[str, Any]
@@ -40,7 +40,10 @@ class Entry:
     known_at: float = 0.0
 
 
-_values: Callable[[Entry], tuple[Any, ...]] = attrgetter(*(each.name for each in fields(Entry)))
+_values: Callable[[Entry], tuple[Any, ...]] = attrgetter("x", "y", "answers", "asked_at")
+"""What is packed of an entry: its first fields."""
+
+_PLAIN = ("policy", "asked", "expired", "late", "clock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ class Pending:
 
     def reveal_all(self) -> Iterator[Entry]:
         """Take out every event whose label is known, in the order in which they are due; the others stay."""
-        items, self.due = self.due.items(), Due()
+        items, self.due = sorted(self.due), Due()
         for item in items:
             entry = self.entry(item[1])
             if entry is None:
@@ -192,21 +195,23 @@ class Pending:
         self.entries = {number: kept if isinstance(kept, Entry) else packer.pack(kept) for number, kept in opened}
         self.packer, self.packed_anew = packer, self.asked
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return all in columns: equal pending events give equal bytes, however they were packed."""
-        state = {each.name: getattr(self, each.name) for each in fields(self)}
-        state["due"] = self.due.state(self.entries)
+    def pieces(self) -> Iterator[Any]:
+        """Yield all in pieces, most in columns: equal pending events give equal pieces, however they were packed."""
+        yield {name: getattr(self, name) for name in _PLAIN}
+        yield None if self.ids is None else self.ids.columns()
+        yield self.due.columns(self.entries)
         packed = (kept if type(kept) is bytes else self._packed(kept) for kept in self.entries.values())
-        state["entries"] = self.packer.sheets(list(self.entries), packed)
-        for name in ("packed_to", "packed_anew", "packer", "gone"):
-            del state[name]
-        return state
+        yield from self.packer.sheets(list(self.entries), packed)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.packer = Packer()
-        self.packed_to = self.packed_anew = state["asked"]
-        self.gone = []
-        for name, value in state.items():
-            setattr(self, name, value)
-        self.due = Due.of(state["due"])
-        self.entries = dict(self.packer.read(state["entries"]))
+    @classmethod
+    def of(cls, pieces: Iterator[Any]) -> Pending | None:
+        """Return what is in pieces; None if there are none."""
+        plain = next(pieces, None)
+        if plain is None:
+            return None
+        pending = cls(**plain, packed_to=plain["asked"], packed_anew=plain["asked"])
+        ids = next(pieces)
+        pending.ids = None if ids is None else Ids.of(ids)
+        pending.due = Due.of(next(pieces))
+        pending.entries = dict(pending.packer.read(pieces))
+        return pending

@@ -14,7 +14,9 @@ from __future__ import annotations
 import io
 import pickle
 import random
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, TypeVar
 
 from river.proba.base import Distribution
 
@@ -24,6 +26,8 @@ FORMAT = 2
 """Raise it whenever the parts of a learner change; older bytes are then refused, and rebuilt from the log."""
 
 FORMAT_KEY = "tidemark.learner"
+
+Built = TypeVar("Built")
 
 
 class Unread(random.Random):
@@ -106,44 +110,50 @@ def insertion_order(value: set[Any], tries_max: int = TRIES_MAX) -> tuple[list[A
     return None, tries
 
 
-def dump(parts: dict[str, Any]) -> bytes:
-    """Return the bytes of a learner's parts, one pickle after the other (protocol 5).
+def dump(parts: dict[str, Any], pieces: Iterable[Any] = ()) -> bytes:
+    """Return the bytes of a learner's parts, and of the pieces of what is too large to be in memory twice.
 
-    Raises StateError for parts that have no bytes.
+    They are pickles (protocol 5), one after the other. Raises StateError for what has no bytes.
 
-    >>> load(dump({"learned": 3, "pending": None}))
-    {'learned': 3, 'pending': None}
+    >>> load(dump({"learned": 3, "seed": None}))
+    {'learned': 3, 'seed': None}
     """
     buffer = io.BytesIO()
     pickler = _Pickler(buffer)
     try:
-        pickler.dump({FORMAT_KEY: FORMAT, "parts": list(parts)})
-        for part in parts.values():
+        for each in chain([{FORMAT_KEY: FORMAT}, parts], ((piece,) for piece in pieces), [()]):
             pickler.clear_memo()
-            pickler.dump(part)
+            pickler.dump(each)
     except (pickle.PickleError, *RAISED_BY_MODELS) as error:
         hint = "a model must be made of what pickle can name: use functions and classes of a module, no lambdas"
         raise StateError(f"the model cannot be written: {error}", hint) from error
     return buffer.getvalue()
 
 
-def load(state: bytes, until: str | None = None) -> dict[str, Any]:
-    """Return the parts that were dumped, those after `until` left out.
+def load(state: bytes) -> dict[str, Any]:
+    """Return the parts that were dumped. Raises StateError if the bytes are none, or of another format."""
+    return load_all(state, lambda _: None)[0]
 
-    Raises StateError if the bytes are none, or of another format.
+
+def load_all(state: bytes, build: Callable[[Iterator[Any]], Built]) -> tuple[dict[str, Any], Built]:
+    """Return the parts that were dumped, and what `build` makes of the pieces. Raises StateError, as `load`.
+
+    >>> load_all(dump({"learned": 3}, [1, 2]), list)
+    ({'learned': 3}, [1, 2])
     """
     hint = "restore with the versions of Python, river and numpy that saved it, or rebuild the version from the log"
-    file, parts = io.BytesIO(state), {}
+    file = io.BytesIO(state)
     try:
         header = pickle.load(file)  # noqa: S301 - a checksum, no signature yet: see above
         if not isinstance(header, dict) or FORMAT_KEY not in header:
             raise StateError("the bytes hold no learner", hint)
         if header[FORMAT_KEY] != FORMAT:
             raise StateError(f"expected a learner of format {FORMAT}, found {header[FORMAT_KEY]!r}", hint)
-        for name in header["parts"]:
-            parts[name] = pickle.load(file)  # noqa: S301
-            if name == until:
-                break
+        return pickle.load(file), build(_pieces(file))  # noqa: S301
     except (pickle.PickleError, EOFError, *RAISED_BY_MODELS) as error:
         raise StateError(f"the bytes do not restore a learner: {type(error).__name__}: {error}", hint) from error
-    return parts
+
+
+def _pieces(file: io.BytesIO) -> Iterator[Any]:
+    while piece := pickle.load(file):  # noqa: S301
+        yield piece[0]

@@ -57,7 +57,7 @@ def exact(value: Any) -> Any:
 
 
 def through_bytes(packer: Packer, packed: list[Any]) -> list[Any]:
-    sheets = pickle.loads(pickle.dumps(packer.sheets(list(range(len(packed))), packed)))
+    sheets = pickle.loads(pickle.dumps(list(packer.sheets(list(range(len(packed))), packed))))
     other = Packer()
     other.pack(("another", "table", {"a": 1.0}))
     read = other.read(sheets)
@@ -121,9 +121,10 @@ def ask(pending: Pending, count: int, size: int) -> None:
 def test_pending_labels_are_saved_as_they_are(count: int) -> None:
     pending = Pending(LabelPolicy(timeout=10**9))
     ask(pending, count, 100)
-    state = pickle.dumps(pending)
-    restored = pickle.loads(state)
-    assert pickle.dumps(restored) == state
+    state = pickle.dumps(list(pending.pieces()))
+    restored = Pending.of(iter(pickle.loads(state)))
+    assert restored is not None
+    assert pickle.dumps(list(restored.pieces())) == state
     assert len(restored) == len(pending)
     assert list(restored.entries) == list(pending.entries)
     assert restored.entry(-1) is None
@@ -139,7 +140,7 @@ def test_pending_labels_are_saved_as_they_are(count: int) -> None:
 
 def packed_parts(entry: Entry | None) -> tuple[Any, ...]:
     assert entry is not None
-    return entry.x, entry.y, entry.answers, entry.asked_at, entry.known_at
+    return entry.x, entry.y, entry.answers, entry.asked_at
 
 
 def test_how_events_come_in_batches_makes_no_difference_to_the_bytes() -> None:
@@ -147,14 +148,16 @@ def test_how_events_come_in_batches_makes_no_difference_to_the_bytes() -> None:
     for size in (1, 700, 10**6):
         pending = Pending(LabelPolicy())
         ask(pending, 4 * YOUNG_MAX, size)
-        states.append(pickle.dumps(pending))
+        states.append(pickle.dumps(list(pending.pieces())))
     assert states[1:] == states[:1] * 2
 
 
 def test_times_beyond_eight_bytes_are_kept() -> None:
     pending = Pending(LabelPolicy(timeout=10**30))
     pending.add(Entry({}, None), 1, None)
-    assert pickle.loads(pickle.dumps(pending)).due.items() == [(10**30 + 1, 0)]
+    restored = Pending.of(iter(pickle.loads(pickle.dumps(list(pending.pieces())))))
+    assert restored is not None
+    assert list(restored.due) == [(10**30 + 1, 0)]
 
 
 def test_constants_of_events_that_are_gone_make_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
+from heapq import heappop, heappush
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from learners import due
+from learners.due import Due
+from learners.ids import Ids
 from learners.pending import Entry, LabelPolicy, Pending
 from learners.rounds import ask_then_reveal
 
@@ -87,3 +93,48 @@ def test_what_expired_leaves_the_heap() -> None:
         pending.add(Entry({}, True), i, i + 10**9)
     assert len(pending) == 10
     assert len(pending.due) < 200
+
+
+TIMES = st.one_of(st.integers(0, 30), st.just(10**30), st.just(-(10**30)))
+
+
+@given(st.lists(st.one_of(TIMES, st.none(), st.just("keep"), st.just("save")), max_size=80))
+def test_times_come_out_as_from_a_heap(steps: list[Any]) -> None:
+    """A number is pushed at a time; None takes out what is due at the next time, one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(due, "TAKEN_MAX", 3)
+        queue, heap, now = Due(), [], 0
+        for number, step in enumerate(steps):
+            if step is None:
+                now += 3
+                found, expected = [], []
+                while (item := queue.pop(now)) is not None:
+                    found.append(item)
+                while heap and heap[0][0] <= now:
+                    expected.append(heappop(heap))
+                assert found == expected
+            elif step == "keep":
+                kept = {item[1] for item in heap if item[1] % 3}
+                queue.keep(kept)
+                heap = sorted(item for item in heap if item[1] in kept)
+            elif step == "save":
+                kept = {item[1] for item in heap if item[1] % 5}
+                queue = Due.of(pickle.loads(pickle.dumps(queue.columns(kept))))
+                heap = sorted(item for item in heap if item[1] in kept)
+            else:
+                queue.push((step, number))
+                heappush(heap, (step, number))
+            assert len(queue) == len(heap)
+        assert sorted(queue) == sorted(heap)
+
+
+NAMES = st.dictionaries(st.text(max_size=3), st.integers(-(10**20), 10**20), max_size=5)
+
+
+@given(NAMES, NAMES, NAMES, st.dictionaries(st.text(max_size=3), st.tuples(st.integers(), st.booleans()), max_size=5))
+def test_ids_are_saved_as_they_are(numbers: Any, labeled: Any, over: Any, early: Any) -> None:
+    ids = Ids(numbers, early, labeled, over, 9, 8, 7, 6, 5, 4)
+    found = Ids.of(pickle.loads(pickle.dumps(ids.columns())))
+    assert found == ids
+    for name in ("numbers", "early", "labeled", "over"):
+        assert list(getattr(found, name)) == list(getattr(ids, name))

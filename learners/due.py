@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Collection, Iterator
 from heapq import heappop, heappush
 from itertools import chain
+from math import inf
 
 import numpy as np
 
@@ -30,11 +31,12 @@ class Due:
     ((3, 0), (4, 2), None, 1)
     """
 
-    __slots__ = ("_first", "_heap", "_numbers", "_times")
+    __slots__ = ("_first", "_heap", "_last", "_numbers", "_times")
 
     def __init__(self) -> None:
         self._times, self._numbers = array("q"), array("q")
         self._first = 0
+        self._last: tuple[float, int] = (-inf, 0)
         self._heap: list[Item] = []
 
     def __len__(self) -> int:
@@ -42,14 +44,14 @@ class Due:
 
     def push(self, item: Item) -> None:
         """Put an item in."""
-        times = self._times
-        if not times or item[0] > times[-1] or (item[0] == times[-1] and item[1] > self._numbers[-1]):
+        if item > self._last:
             try:
-                times.append(item[0])
+                self._times.append(item[0])
             except OverflowError:
                 heappush(self._heap, item)
             else:
                 self._numbers.append(item[1])
+                self._last = item
         else:
             heappush(self._heap, item)
 
@@ -62,9 +64,9 @@ class Due:
         if not waiting or times[first] > now:
             return None
         item = times[first], self._numbers[first]
-        self._first = first = first + 1
+        self._first += 1
         if first > TAKEN_MAX and 2 * first > len(times):
-            del times[:first], self._numbers[:first]
+            del times[: self._first], self._numbers[: self._first]
             self._first = 0
         return item
 

@@ -138,7 +138,7 @@ def test_a_kill_at_any_time_leaves_head_whole(store: Store, store_url: str, mode
 
 
 def _wait_for_the_server(store: Store) -> None:
-    """Wait until PostgreSQL has ended what the killed process asked of it: a commit may land after its client's death."""
+    """Wait until PostgreSQL has ended what the killed process asked: a commit may land after its client's death."""
     others = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"

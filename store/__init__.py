@@ -20,6 +20,7 @@ from store.errors import (
 from store.export import Export, read_export, write_export
 from store.model import ModelStore
 from store.owners import Claimant
+from store.resumes import Resume
 from store.running import Heartbeat, Outcome, RunRecord
 from store.store import Store
 from store.types import (
@@ -69,6 +70,7 @@ __all__ = [
     "Proof",
     "Ref",
     "Refused",
+    "Resume",
     "Run",
     "RunKind",
     "RunRecord",

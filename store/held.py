@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 
 from sqlalchemy import Connection, func, select
 
@@ -11,6 +12,7 @@ from store.schema import held_events
 from store.types import HeldEvent
 
 _KEY = [held_events.c.model, held_events.c.topic, held_events.c.partition, held_events.c.offset]
+_NAMES = [field.name for field in fields(HeldEvent)]
 
 
 def put(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
@@ -18,40 +20,16 @@ def put(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
     if not held:
         return
     statement = insert(connection, held_events)
-    again = {name: statement.excluded[name] for name in ("kind", "reason", "detail", "raw", "timestamp_ms")}
-    values = [
-        {
-            "model": model,
-            "topic": event.topic,
-            "partition": event.partition,
-            "offset": event.offset,
-            "kind": event.kind,
-            "reason": event.reason,
-            "detail": event.detail,
-            "raw": event.raw,
-            "timestamp_ms": event.timestamp_ms,
-        }
-        for event in held
-    ]
+    again = {name: statement.excluded[name] for name in _NAMES if held_events.c[name] not in set(_KEY)}
+    values = [{"model": model, **asdict(event)} for event in held]
     connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=again), values)
 
 
 def every(connection: Connection, model: str, limit: int | None) -> list[HeldEvent]:
     """Return held events by topic, partition and offset, at most `limit`."""
-    query = select(held_events).where(held_events.c.model == model).order_by(*_KEY).limit(limit)
-    return [
-        HeldEvent(
-            entry.topic,
-            entry.partition,
-            entry.offset,
-            entry.kind,
-            entry.reason,
-            entry.detail,
-            entry.raw,
-            entry.timestamp_ms,
-        )
-        for entry in connection.execute(query)
-    ]
+    columns = [held_events.c[name] for name in _NAMES]
+    query = select(*columns).where(held_events.c.model == model).order_by(*_KEY).limit(limit)
+    return [HeldEvent(*entry) for entry in connection.execute(query)]
 
 
 def count(connection: Connection, model: str) -> int:

@@ -111,3 +111,6 @@ class History:
 
     def _reading(self) -> AbstractContextManager[Connection]:
         return transaction(self._engine, write=False)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, write=True)

@@ -7,7 +7,6 @@ something have changed nothing when they raise.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +14,9 @@ from sqlalchemy import Connection
 
 from store import held, owners, refs, retention, runs, saves, scores, skips, snapshots
 from store.blobs import Blob, pack
-from store.engine import transaction
 from store.errors import StoreUnreachable
-from store.history import History
 from store.owners import Claimant
+from store.resumes import Resumes
 from store.running import Heartbeat, Outcome, RunRecord
 from store.types import (
     HeldEvent,
@@ -32,8 +30,8 @@ from store.types import (
 )
 
 
-class ModelStore(History):
-    """One model of a store: its versions, references, owner, runs, held events; and its past."""
+class ModelStore(Resumes):
+    """One model of a store: its versions, references, owner, runs, held events, resumes; and its past."""
 
     # -- versions
 
@@ -272,9 +270,6 @@ class ModelStore(History):
         """Return all runs, oldest first, failures too."""
         with self._reading() as connection:
             return runs.every(connection, self.name)
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return transaction(self._engine, write=True)
 
     def _surely(
         self, new: NewVersion, write: Callable[[Connection, Blob, datetime], tuple[Version, Ref]]

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from store.columns import Json, Moment, Words
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 SCHEMA_REVISION = REVISIONS[-1]
 REVISION_TABLE = "tidemark_schema"
 
@@ -128,6 +128,8 @@ held_events = Table(
     Column("detail", Words, nullable=False),
     Column("raw", LargeBinary),
     Column("timestamp_ms", BigInteger),
+    Column("sha256", Text),
+    Column("held_at", Moment),
 )
 
 score_points = Table(
@@ -167,6 +169,17 @@ moves = Table(
     Column("at", Moment, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     ForeignKeyConstraint(["model", "new"], ["versions.model", "versions.version"]),
+)
+
+resumes = Table(
+    "resumes",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("who", Words, nullable=False),
+    Column("why", Words, nullable=False),
+    Column("at", Moment, nullable=False),
+    _of_version(),
 )
 
 runs = Table(

@@ -118,7 +118,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class HeldEvent:
-    """A held event as kept for a person: why, in words, its raw bytes, the record's timestamp (ms since 1970)."""
+    """A held event as kept for a person: why, in words, its raw bytes, the record's timestamp (ms since 1970).
+
+    `sha256` is that of its bytes, in hexadecimal; with or without them it tells an event from another. Both are None
+    where nothing is to be kept of it. `held_at` is when, in UTC; None in what was kept by older programs.
+    """
 
     topic: str
     partition: int
@@ -128,6 +132,8 @@ class HeldEvent:
     detail: str
     raw: bytes | None
     timestamp_ms: int | None
+    sha256: str | None = None
+    held_at: datetime | None = None
 
     def hold(self) -> Hold:
         """Return what the segment of a version keeps of it."""

@@ -45,7 +45,7 @@ from tests.store.values import NOON, Clock, child, counts, genesis, run_of, save
 def test_what_was_saved_is_read_back(model: ModelStore, store: Store, clock: Clock) -> None:
     base, ref = model.head()
     assert (base.version, base.kind, ref) == (1, "genesis", Ref("head", 1, 1, 0))
-    held = HeldEvent("t", 1, 3, "malformed", "json", "nul \0 and lone \ud800", b"\xff{", 1_700_000_000_000)
+    held = HeldEvent("t", 1, 3, "malformed", "json", "nul \0 and lone \ud800", b"\xff{", 1_700_000_000_000, "ab", NOON)
     new = child(
         base,
         position=Position({"t": TopicPosition("cluster/topic", {0: Cursor(9, 8, "ff"), 1: Cursor(4, None, None)})}),
@@ -109,7 +109,8 @@ def test_what_is_not_there_is_named(model: ModelStore, store: Store) -> None:
 
 def test_a_held_event_is_updated_when_read_again(model: ModelStore) -> None:
     first = HeldEvent("t", 0, 3, "malformed", "json", "one", b"{", None)
-    again = replace(first, kind="suspect", reason="bound", detail="two", raw=None, timestamp_ms=5)
+    again = replace(first, kind="suspect", reason="bound", detail="two", raw=None, timestamp_ms=5, sha256="ab")
+    again = replace(again, held_at=NOON)
     save(model, held=(first, replace(first, offset=4)))
     save(model, held=(again, again))
     assert model.held() == [again, replace(first, offset=4)]

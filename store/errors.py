@@ -68,6 +68,12 @@ class StoreOlder(StoreError):
         self.found, self.known = found, known
 
 
+class RebuildOutdated(StoreError):
+    """A rebuild cannot go on: head, the quarantine or another process moved on."""
+
+    exit_code = 4
+
+
 class NoSuchModel(StoreError):
     """The store has no model of this name."""
 

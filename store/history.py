@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, and_, func, select
 from store import refs, scores, snapshots
 from store.engine import transaction
 from store.schema import held_events, segment_holds, segment_runs, versions
-from store.types import Move, Run, ScorePoint, VersionKind
+from store.types import Hold, Move, Run, ScorePoint, VersionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,25 @@ class History:
             return [
                 (entry.version, Run(entry.topic, entry.partition, entry.start, entry.stop, entry.events, entry.kind))
                 for entry in connection.execute(query)
+            ]
+
+    def runs_read(self) -> list[tuple[int, Run]]:
+        """Return (version, run) of all that any version read, in the order it was read."""
+        at = segment_runs.c
+        columns = (at.version, at.topic, at.partition, at.start, at.stop, at.events, at.kind, at.merged)
+        query = select(*columns).where(at.model == self.name, at.kind.in_(("read", "late")))
+        with self._reading() as connection:
+            return [(entry[0], Run(*entry[1:])) for entry in connection.execute(query.order_by(at.version, at.ordinal))]
+
+    def all_holds(self, *, reason: str | None = None) -> list[tuple[int, Hold]]:
+        """Return (version, hold) of all that any version held, for one reason or for any."""
+        at = segment_holds.c
+        query = select(at.version, at.topic, at.partition, at.offset, at.reason).where(at.model == self.name)
+        if reason is not None:
+            query = query.where(at.reason == reason)
+        with self._reading() as connection:
+            return [
+                (entry[0], Hold(*entry[1:])) for entry in connection.execute(query.order_by(at.version, at.ordinal))
             ]
 
     def moves_by_hand(self, *, last: int | None = None) -> list[Move]:

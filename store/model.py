@@ -16,6 +16,7 @@ from store import held, owners, refs, retention, runs, saves, scores, skips, sna
 from store.blobs import Blob, pack
 from store.errors import StoreUnreachable
 from store.owners import Claimant
+from store.rebuilds import Rebuilds
 from store.resumes import Resumes
 from store.running import Heartbeat, Outcome, RunRecord
 from store.types import (
@@ -30,8 +31,8 @@ from store.types import (
 )
 
 
-class ModelStore(Resumes):
-    """One model of a store: its versions, references, owner, runs, held events, resumes; and its past."""
+class ModelStore(Resumes, Rebuilds):
+    """One model of a store: versions, references, owner, runs, held events; its past, quarantine and rebuilds."""
 
     # -- versions
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from store.columns import Json, Moment, Words
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 SCHEMA_REVISION = REVISIONS[-1]
 REVISION_TABLE = "tidemark_schema"
 
@@ -42,6 +42,7 @@ models = Table(
     Column("next_version", BigInteger, nullable=False),
     Column("config", Json, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("quarantine", BigInteger),
 )
 
 blobs = Table(
@@ -82,6 +83,8 @@ versions = Table(
     Column("created_at", Moment, nullable=False),
     Column("expired_at", Moment),
     Column("run", BigInteger, ForeignKey("runs.run")),
+    Column("quarantine", BigInteger),
+    Column("covers", BigInteger),
     ForeignKeyConstraint(["model", "parent"], ["versions.model", "versions.version"]),
     UniqueConstraint("model", "token"),
     Index("versions_blob", "blob"),
@@ -130,6 +133,68 @@ held_events = Table(
     Column("timestamp_ms", BigInteger),
     Column("sha256", Text),
     Column("held_at", Moment),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("model", Text, ForeignKey("models.name"), primary_key=True),
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("topic", Text, nullable=False),
+    Column("selector", Json, nullable=False),
+    Column("resolved", Json, nullable=False),
+)
+
+
+def _of_entry() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["model", "entry"], ["quarantine.model", "quarantine.entry"])
+
+
+quarantine_ranges = Table(
+    "quarantine_ranges",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("topic", Text, primary_key=True),
+    Column("partition", BigInteger, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("stop", BigInteger, nullable=False),
+    _of_entry(),
+)
+
+quarantine_changes = Table(
+    "quarantine_changes",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("release", Text),
+    Column("who", Words, nullable=False),
+    Column("why", Words, nullable=False),
+    Column("at", Moment, nullable=False),
+    _of_entry(),
+)
+
+rebuilds = Table(
+    "rebuilds",
+    metadata,
+    Column("model", Text, ForeignKey("models.name"), primary_key=True),
+    Column("rebuild", BigInteger, primary_key=True, autoincrement=False),
+    Column("base", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tip", BigInteger, nullable=False),
+    Column("covers", BigInteger, nullable=False),
+    Column("who", Words, nullable=False),
+    Column("why", Words, nullable=False),
+    Column("host", Words, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("pid_started", Float(53), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    ForeignKeyConstraint(["model", "base"], ["versions.model", "versions.version"]),
+    ForeignKeyConstraint(["model", "tip"], ["versions.model", "versions.version"]),
 )
 
 score_points = Table(

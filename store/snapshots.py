@@ -50,6 +50,8 @@ def insert_new(connection: Connection, model: str, new: NewVersion, blob: Blob, 
         size=len(blob.envelope),
         created_at=now,
         run=new.run,
+        quarantine=new.quarantine,
+        covers=new.covers,
     )
     return insert_version(connection, version, new.segment)
 
@@ -214,6 +216,8 @@ def read(entry: RowMapping) -> Version:
         size=entry["size"],
         created_at=entry["created_at"],
         run=entry["run"],
+        quarantine=entry["quarantine"] or 0,
+        covers=entry["covers"],
     )
 
 
@@ -246,6 +250,8 @@ def _values(version: Version) -> dict[str, Any]:
         "size": version.size,
         "created_at": version.created_at,
         "run": version.run,
+        "quarantine": version.quarantine,
+        "covers": version.covers,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 RunKind = Literal["read", "late", "skip", "gap"]
 VersionKind = Literal["genesis", "save", "skip", "closing", "freeze", "thaw"]
-MoveKind = Literal["genesis", "save", "rewind", "skip", "undo", "promote", "publish", "reopen"]
+MoveKind = Literal["genesis", "save", "rewind", "skip", "undo", "promote", "publish", "reopen", "rebuild", "protect"]
 HoldKind = Literal["malformed", "suspect"]
 Scores = Mapping[str, Mapping[str, float | None]]
 """Metric name to {"cumulative", "window", "since_last", "low", "high"}, and "faded" if there is a fading factor.
@@ -206,7 +206,8 @@ class NewVersion:
     """All that `save` writes of a version; the store gives it its number.
 
     `state` is the learner as bytes, not compressed. `token` is unique to this attempt: after a connection was cut at
-    commit it tells whether this very version was saved.
+    commit it tells whether this very version was saved. `quarantine` is the revision of the quarantine that it was
+    judged by; `covers` the version that a rebuilt one stands for, whose segment it read again.
     """
 
     kind: VersionKind
@@ -226,6 +227,8 @@ class NewVersion:
     points: tuple[ScorePoint, ...] = ()
     held: tuple[HeldEvent, ...] = ()
     run: int | None = None
+    quarantine: int = 0
+    covers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,8 @@ class Version:
     size: int
     created_at: datetime
     run: int | None
+    quarantine: int = 0
+    covers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,12 +191,4 @@ def _hold(topic: str, span: Span, place: int, fault: Fault) -> HeldEvent:
 def _without(span: Span, places: Iterable[int]) -> Span:
     """Return the span without the events at these places."""
     gone = set(places)
-    kept = [place for place in range(len(span)) if place not in gone]
-    return Span(
-        span.partition,
-        span.start,
-        span.stop,
-        [span.offsets[place] for place in kept],
-        [span.values[place] for place in kept],
-        [span.timestamps_ms[place] for place in kept],
-    )
+    return span.part([place for place in range(len(span)) if place not in gone])

@@ -45,7 +45,10 @@ class Format:
 class Span:
     """A stretch [start, stop) of one partition: as columns, one entry an event. Without entries it holds no events.
 
-    `timestamps_ms` are the records' own, in ms since 1970, None where a record has none.
+    `timestamps_ms` (ms since 1970) and `keys` are the records' own, None where a record has none.
+
+    >>> Span(0, 5, 9, [5, 7], [b"a", b"b"], [None, None], [None, b"k"]).part([1]).keys
+    [b'k']
     """
 
     partition: int
@@ -54,9 +57,22 @@ class Span:
     offsets: list[int]
     values: list[bytes]
     timestamps_ms: list[int | None]
+    keys: list[bytes | None]
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def part(self, places: Sequence[int], *, start: int | None = None, stop: int | None = None) -> Span:
+        """Return a span with the events at these places only, that reaches as far as this one, unless told."""
+        return Span(
+            self.partition,
+            self.start if start is None else start,
+            self.stop if stop is None else stop,
+            [self.offsets[place] for place in places],
+            [self.values[place] for place in places],
+            [self.timestamps_ms[place] for place in places],
+            [self.keys[place] for place in places],
+        )
 
     def cursor(self, before: Cursor) -> Cursor:
         """Return the partition's cursor after this span, given the one before it."""
@@ -184,7 +200,7 @@ class Writer(Protocol):
 def within(batch: Batch, ends: Mapping[int, int] | None) -> Batch:
     """Leave out what lies at or beyond the ends, and partitions that have none; None leaves all in.
 
-    >>> span = Span(0, 5, 8, [5, 7], [b"a", b"b"], [None, None])
+    >>> span = Span(0, 5, 8, [5, 7], [b"a", b"b"], [None, None], [None, None])
     >>> within(Batch((span,)), {0: 7}).spans[0].offsets, within(Batch((span,)), {1: 9}).spans
     ([5], ())
     """
@@ -197,24 +213,20 @@ def within(batch: Batch, ends: Mapping[int, int] | None) -> Batch:
 def split(span: Span, stop: int) -> tuple[Span, Span | None]:
     """Cut a span at an offset.
 
-    >>> now, later = split(Span(0, 5, 8, [5, 7], [b"a", b"b"], [None, None]), 7)
+    >>> now, later = split(Span(0, 5, 8, [5, 7], [b"a", b"b"], [None, None], [None, None]), 7)
     >>> now.offsets, now.stop, later.offsets, later.start
     ([5], 7, [7], 7)
     """
     if span.stop <= stop:
         return span, None
     count = sum(offset < stop for offset in span.offsets)
-    now, later = slice(None, count), slice(count, None)
-    return (
-        Span(span.partition, span.start, stop, span.offsets[now], span.values[now], span.timestamps_ms[now]),
-        Span(span.partition, stop, span.stop, span.offsets[later], span.values[later], span.timestamps_ms[later]),
-    )
+    return span.part(range(count), stop=stop), span.part(range(count, len(span)), start=stop)
 
 
 def join(spans: Sequence[Span]) -> Span:
     """Put together spans that follow each other in one partition; there is at least one.
 
-    >>> join([Span(0, 5, 8, [5], [b"a"], [None]), Span(0, 8, 9, [8], [b"b"], [None])]).offsets
+    >>> join([Span(0, 5, 8, [5], [b"a"], [None], [None]), Span(0, 8, 9, [8], [b"b"], [None], [None])]).offsets
     [5, 8]
     """
     return Span(
@@ -224,6 +236,7 @@ def join(spans: Sequence[Span]) -> Span:
         [offset for span in spans for offset in span.offsets],
         [value for span in spans for value in span.values],
         [stamp for span in spans for stamp in span.timestamps_ms],
+        [key for span in spans for key in span.keys],
     )
 
 

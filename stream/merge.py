@@ -38,7 +38,7 @@ Timed = tuple[Span, Moments]
 def merge(events: Sequence[Timed], labels: Sequence[Timed]) -> Batch:
     """Return the batch of these spans, its records in order.
 
-    >>> at = lambda *moments: (Span(0, 0, 3, list(range(len(moments))), [], []), moments)
+    >>> at = lambda *moments: (Span(0, 0, 3, list(range(len(moments))), [], [], []), moments)
     >>> merge([at(1, 5)], [at(3, 5, 4)]).merged.order
     [(1, 0, 0), (0, 0, 0), (0, 0, 1), (0, 0, 2), (1, 0, 1)]
     """
@@ -84,7 +84,7 @@ class Lane:
         self.moments: list[int | None] = []
         self.silent_since: float | None = None
         self.given_up = False
-        self._waiting = Span(partition, start, start, [], [], [])
+        self._waiting = Span(partition, start, start, [], [], [], [])
 
     def add(self, span: Span, moments: Moments) -> None:
         """Take in what was polled."""
@@ -98,6 +98,7 @@ class Lane:
         self._waiting.offsets.extend(span.offsets)
         self._waiting.values.extend(span.values)
         self._waiting.timestamps_ms.extend(span.timestamps_ms)
+        self._waiting.keys.extend(span.keys)
 
     def take(self, count: int) -> Timed | None:
         """Give out the first `count` records; with the last of them also the stretch without records after it."""
@@ -106,16 +107,9 @@ class Lane:
         if stop == self.start:
             return None
         given = slice(None, count)
-        span = Span(
-            self.partition,
-            self.start,
-            stop,
-            waiting.offsets[given],
-            waiting.values[given],
-            waiting.timestamps_ms[given],
-        )
-        moments = self.moments[given]
-        for column in (self.keys, self.moments, waiting.offsets, waiting.values, waiting.timestamps_ms):
+        span, moments = waiting.part(range(count), start=self.start, stop=stop), self.moments[given]
+        columns = (waiting.offsets, waiting.values, waiting.timestamps_ms, waiting.keys)
+        for column in (self.keys, self.moments, *columns):
             del column[given]
         self.start = stop
         return span, moments

@@ -19,7 +19,7 @@ def moments_of(field: str | None, form: Format) -> Callable[[Span], Sequence[int
 
     They are in `field`, or without one the records' own timestamps. What cannot be read is the gate's to hold.
 
-    >>> span = Span(0, 0, 2, [0, 1], [b'{"at": 2}', b"what"], [7, None])
+    >>> span = Span(0, 0, 2, [0, 1], [b'{"at": 2}', b"what"], [7, None], [None, None])
     >>> moments_of("at", Format("json"))(span), moments_of(None, Format("json"))(span)
     ([2000000, None], [7000, None])
     """

@@ -230,6 +230,7 @@ class KafkaLog:
             offsets,
             [message.value() or b"" for message in messages],
             [ms if kind else None for kind, ms in times],
+            [message.key() for message in messages],
         )
 
     def _failed(self, partition: int, offset: int, error: KafkaError) -> StreamError:

@@ -194,7 +194,7 @@ def test_an_integer_counts_as_a_category_of_its_digits() -> None:
 )
 def test_every_event_is_accepted_or_held_exactly_once(events: list[bytes]) -> None:
     offsets = list(range(100, 100 + 3 * len(events), 3))
-    span = Span(4, 100, 100 + 3 * len(events), offsets, events, [None] * len(events))
+    span = Span(4, 100, 100 + 3 * len(events), offsets, events, [None] * len(events), [None] * len(events))
     verdicts = Gate("topic", decoder()).judge(Batch((span,)))
     ((_, accepted),) = verdicts.offsets
     assert sorted(accepted + [held.offset for held in verdicts.held]) == offsets
@@ -218,7 +218,7 @@ def test_any_field_name_and_float_comes_through_exactly(fields: dict[str, float]
 
 
 def test_recorded_holds_are_held_again() -> None:
-    span = Span(0, 0, 3, [0, 1, 2], [encode(a=1), encode(a=2), encode(a=3)], [None] * 3)
+    span = Span(0, 0, 3, [0, 1, 2], [encode(a=1), encode(a=2), encode(a=3)], [None] * 3, [None] * 3)
     verdicts = Gate("topic", decoder()).replay(
         Batch((span,)), {("topic", 0): {1: "quarantined"}, ("topic", 1): {0: "elsewhere"}}
     )

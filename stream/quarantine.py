@@ -1,0 +1,105 @@
+"""The quarantine as the gate applies it, and what an entry means in the log.
+
+An entry knows the offsets it meant as far as the log was read for it (`Entry.resolved`); beyond, the gate asks each
+event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from store.offsets import Offsets
+from store.quarantine import Entry
+from stream.config import Config
+from stream.errors import ConfigError
+from stream.feed import Feed
+from stream.fields import Fault
+from stream.log import Log, Span
+from stream.moments import moments_of
+from stream.scan import scan
+from stream.selector import Matcher, Selector
+
+QUARANTINED = "quarantined"
+"""The reason code of events that an entry of the quarantine holds."""
+
+
+class Quarantine:
+    """The active entries of a model, applied to what its feed brings. `revision` tells which state of them."""
+
+    def __init__(self, revision: int, entries: Iterable[Entry], feed: Feed, config: Config) -> None:
+        self.revision = revision
+        self._entries = [
+            (entry, matcher(Selector.from_json(entry.selector), log, feed, config))
+            for entry in entries
+            for log in feed.logs
+            if entry.active and entry.topic == log.topic
+        ]
+
+    def faults(self, topic: str, span: Span) -> dict[int, Fault]:
+        """Return which offsets of a span are quarantined, and why; the first entry that means one is named."""
+        faults: dict[int, Fault] = {}
+        for entry, match in reversed(self._entries):
+            if entry.topic != topic:
+                continue
+            fault = Fault(QUARANTINED, f"entry {entry.entry}: {entry.why}")
+            known_to = entry.resolved.get(span.partition, 0)
+            for start, stop in entry.offsets.within(topic, span.partition, span.start, min(span.stop, known_to)):
+                faults.update((offset, fault) for offset in span.offsets if start <= offset < stop)
+            if span.stop > known_to:
+                faults.update((span.offsets[i], fault) for i in match.places(span) if span.offsets[i] >= known_to)
+        return faults
+
+
+def matcher(selector: Selector, log: Log, feed: Feed, config: Config) -> Matcher:
+    """Return a selector applied to one of the logs of a feed."""
+    labels = feed.labels is not None and log.topic == feed.labels.topic
+    field = config.labels.moment if labels and config.labels else config.source.moment
+    return Matcher(selector, log.format, moments_of(field, log.format))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a selector means in a log: its offsets; how many events were looked at, and up to which next offsets."""
+
+    offsets: Offsets
+    looked_at: int
+    stops: Mapping[int, int]
+
+
+def resolve(
+    selector: Selector,
+    log: Log,
+    feed: Feed,
+    config: Config,
+    identity: str,
+    tell: Callable[[int], None],
+    *,
+    starts: Mapping[int, int] | None = None,
+) -> Resolved:
+    """Read the log once, to the end it has now, and return what a selector means in it.
+
+    From `starts` on, else from its first event. Whoever named offsets means these: only they are read. `tell` is called
+    with the number of offsets read.
+    """
+    ends, first = log.end(), log.earliest()
+    begin = {partition: max(first[partition], (starts or {}).get(partition, 0)) for partition in ends}
+    stops = dict(ends)
+    pieces: list[tuple[str, int, int, int]] = []
+    if selector.offsets:
+        if unknown := sorted(selector.offsets.keys() - ends.keys()):
+            raise ConfigError(f"expected one of the partitions {sorted(ends)} of {log.topic}, found {unknown[0]}")
+        named = {partition: several for partition, several in selector.offsets.items() if partition in ends}
+        begin = {p: max(begin[p], min(start for start, _ in several)) for p, several in named.items()}
+        stops = {p: min(ends[p], max(stop for _, stop in several)) for p, several in named.items()}
+    match = matcher(selector, log, feed, config)
+    if selector == Selector(selector.offsets):  # what the log no longer has may have been learned: take it at its word
+        pieces += (
+            (log.topic, p, start, min(stop, first[p])) for p, each in selector.offsets.items() for start, stop in each
+        )
+    looked_at = 0
+    for span in scan(log, identity, begin, stops):
+        pieces += ((log.topic, span.partition, span.offsets[i], span.offsets[i] + 1) for i in match.places(span))
+        looked_at += len(span)
+        tell(span.stop - span.start)
+    return Resolved(Offsets.of(pieces), looked_at, ends)

@@ -7,7 +7,6 @@ as far as that was read then (`resolved`: the next offset of each partition). Wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,7 +14,6 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, insert, select, update
 
 from store import refs, snapshots
-from store.engine import transaction
 from store.errors import Refused
 from store.history import History
 from store.offsets import Offsets
@@ -96,7 +94,7 @@ class Quarantines(History):
         why: str,
     ) -> Entry:
         """Make an entry, as a whole or not at all; trainers obey it from their next batch."""
-        with self._changing() as connection:
+        with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
             last = select(func.max(quarantine.c.entry)).where(quarantine.c.model == self.name)
             number = int(connection.scalar(last) or 0) + 1
@@ -109,7 +107,7 @@ class Quarantines(History):
 
     def quarantine_extend(self, entry: int, offsets: Offsets, resolved: Mapping[int, int]) -> Entry:
         """Note what an entry means in a part of the log that was read since. It means the same: no change is logged."""
-        with self._changing() as connection:
+        with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
             known = _entry(connection, self.name, entry)
             _put_ranges(connection, {"model": self.name, "entry": entry}, (known.offsets | offsets) - known.offsets)
@@ -125,7 +123,7 @@ class Quarantines(History):
         self, entry: int, status: Status, *, release: Release | None = None, who: str, why: str
     ) -> Entry:
         """Confirm or release an entry, or make it suspect again. Raises Refused for one that there is not."""
-        with self._changing() as connection:
+        with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
             _entry(connection, self.name, entry)
             self._change(connection, entry, status, release, who, why)
@@ -138,9 +136,6 @@ class Quarantines(History):
         connection.execute(update(models).where(models.c.name == self.name).values(quarantine=revision))
         made = {"model": self.name, "revision": revision, "entry": entry, "status": status, "release": release}
         connection.execute(insert(quarantine_changes).values(**made, who=who, why=why, at=self._clock()))
-
-    def _changing(self) -> AbstractContextManager[Connection]:
-        return transaction(self._engine, write=True)
 
 
 def revision_of(connection: Connection, model: str) -> int:

@@ -7,7 +7,6 @@ the last one that was saved. One rebuild of a model at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,7 +15,6 @@ from sqlalchemy import Connection, insert, select, update
 
 from store import held, refs, scores, snapshots
 from store.blobs import pack
-from store.engine import transaction
 from store.errors import RebuildOutdated, Refused
 from store.processes import gone
 from store.quarantine import Quarantines, revision_of
@@ -62,7 +60,7 @@ class Rebuilds(Quarantines):
         One of another base or revision is abandoned. Raises Refused while another process is at it.
         """
         process = {"host": host, "pid": pid, "pid_started": pid_started}
-        with self._changing() as connection:
+        with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
             for found in _every(connection, self.name):
                 if found.state != "running":
@@ -86,7 +84,7 @@ class Rebuilds(Quarantines):
         assert new.covers is not None, "a rebuilt version covers the one whose segment it read"
         assert new.parent == rebuild.tip, "a branch grows at its tip"
         blob = pack(new.state)
-        with self._changing() as connection:
+        with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
             _check(connection, self.name, rebuild)
             version = snapshots.insert_new(connection, self.name, new, blob, now=self._clock())
@@ -97,7 +95,7 @@ class Rebuilds(Quarantines):
 
     def rebuild_back(self, rebuild: Rebuild, tip: int, covers: int) -> Rebuild:
         """Go back to an earlier version of the branch: head was moved to before what came after it."""
-        with self._changing() as connection:
+        with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
             _check(connection, self.name, rebuild)
             return _set(connection, self.name, rebuild.rebuild, {"tip": tip, "covers": covers})
@@ -108,7 +106,7 @@ class Rebuilds(Quarantines):
         Raises RebuildOutdated if head no longer descends from what the tip covers, or if the quarantine is no longer
         what the rebuild used.
         """
-        with self._changing() as connection:
+        with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
             _check(connection, self.name, rebuild)
             head = refs.head(connection, self.name)
@@ -123,12 +121,9 @@ class Rebuilds(Quarantines):
 
     def rebuild_end(self, rebuild: Rebuild, state: State) -> None:
         """Say that a rebuild is done without a swap, or abandoned."""
-        with self._changing() as connection:
+        with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
             _set(connection, self.name, rebuild.rebuild, {"state": state, "ended_at": self._clock()})
-
-    def _changing(self) -> AbstractContextManager[Connection]:
-        return transaction(self._engine, write=True)
 
 
 def _over(rebuild: Rebuild, host: str) -> bool:

@@ -120,6 +120,11 @@ class Config(BaseSettings):
         return self.store.url
 
     @property
+    def owners(self) -> dict[str, str]:
+        """Who owns which feature."""
+        return {name: spec.owner for name, spec in self.fields.items() if isinstance(spec, FieldTable) and spec.owner}
+
+    @property
     def slices(self) -> list[Any] | None:
         """The fields of slices, and how many values each may have."""
         return [*self.validation.slices, self.validation.slices_max] if self.validation.slices else None

@@ -19,11 +19,14 @@ import msgspec
 
 from stream.fields import Fault, FieldFault, LabelReader, read_feature, strict_type
 from stream.log import EVENT_BYTES_MAX, Format
-from stream.schema import Schema, present
+from stream.schema import FeatureField, Schema, present
 from stream.times import WHOLE_TIME, TimeReader, Times
 
 _REFUSED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
 """What msgspec takes in no field's name: events with such a field are read field by field."""
+
+TOO_LARGE = "too_large"
+"""The reason code of a record with more bytes than `gate.bytes_max`."""
 
 UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
 
@@ -56,15 +59,26 @@ class _Unreadable(msgspec.Struct, forbid_unknown_fields=True):
 class Decoder:
     """Decodes events of one format by one schema. `labeled=False` neither asks for the label nor gives one.
 
-    Where labels come later, an event's time must not be further than `ahead` of now; None: it may be any.
+    Where labels come later, an event's time must not be further than `ahead` of now; None: it may be any. `owners` are
+    told who is to be asked about a field that is at fault.
     """
 
     def __init__(
-        self, schema: Schema, form: Format, *, bound: float, labeled: bool = True, ahead: timedelta | None = None
+        self,
+        schema: Schema,
+        form: Format,
+        *,
+        bound: float,
+        labeled: bool = True,
+        ahead: timedelta | None = None,
+        bytes_max: int = EVENT_BYTES_MAX,
+        owners: Mapping[str, str] | None = None,
     ) -> None:
         self._schema = schema
         self._columns = form.columns if form.kind == "csv" else None
         self._bound = bound
+        self._bytes_max = bytes_max
+        self._owners = owners or {}
         self._ahead_us = None if ahead is None else ahead // timedelta(microseconds=1)
         later, text = schema.times is not None, form.kind == "csv"
         self._id = schema.times.id if labeled and schema.times else None
@@ -83,7 +97,7 @@ class Decoder:
             self._times.latest = time.time_ns() // 1000 + self._ahead_us
         if self._columns is None and self._simple:
             try:
-                _check_text(b"\n".join(events))  # msgspec looks at no text that it skips
+                self._check_text(events)
                 structs = list(map(self._whole, events))
                 return self._whole_batch(structs, stamps)
             except (*UNREADABLE, FieldFault):
@@ -99,6 +113,13 @@ class Decoder:
         if self._label:
             ys = self._label.labels([struct.label for struct in structs])
         return Decoded(list(map(self._example, structs)), ys, None, [], times, ids)
+
+    def _check_text(self, events: Sequence[bytes]) -> None:
+        """Check many events at once: raises where one is too large or not UTF-8. msgspec looks at no text it skips."""
+        text = b"\n".join(events)
+        if len(text) > self._bytes_max and max(map(len, events)) > self._bytes_max:
+            raise FieldFault(TOO_LARGE, "one is")
+        text.decode()
 
     def _decode_each(self, events: Sequence[bytes], stamps: Sequence[int | None]) -> Decoded:
         decoded = Decoded([], [], [], [], [], [])
@@ -121,7 +142,7 @@ class Decoder:
 
     def _decode_one(self, event: bytes, stamp: int | None) -> _One:
         """Decode one event, by the fast way if it is whole. Raises `FieldFault`."""
-        text = event_text(event)
+        text = event_text(event, self._bytes_max)
         value: Mapping[str, Any] | None = None
         if self._columns is not None:
             value = cells = csv_cells(text, self._columns)
@@ -155,12 +176,22 @@ class Decoder:
             self._refuse_unknown(value)
         x: dict[str, Any] = {}
         for field in self._schema.features:
-            item = value.get(field.name)
-            if present(item):
-                x[field.name] = read_feature(field, item, self._bound, text=self._columns is not None)
-            elif field.required:
-                raise FieldFault("field_missing", f'expected the required field "{field.name}", found none')
+            item = self._read_feature(field, value.get(field.name))
+            if item is not None:
+                x[field.name] = item
         return x, y, times, name
+
+    def _read_feature(self, field: FeatureField, item: Any) -> Any:
+        """Read a feature, None if it is missing. Raises `FieldFault`, which says who owns it."""
+        owner = self._owners.get(field.name)
+        if not present(item):
+            if field.required:
+                raise FieldFault("field_missing", f'expected the required field "{field.name}", found none', owner)
+            return None
+        try:
+            return read_feature(field, item, self._bound, text=self._columns is not None)
+        except FieldFault as found:
+            raise FieldFault(found.fault.reason, found.fault.detail, owner) from None
 
     def _refuse_unknown(self, value: Mapping[str, Any]) -> None:
         moment = self._schema.times.moment if self._schema.times else None
@@ -218,17 +249,10 @@ def csv_cells(text: str, columns: Sequence[str]) -> dict[str, str]:
     return {column: cell for column, cell in zip(columns, cells, strict=True) if cell}
 
 
-def _check_text(events: bytes) -> None:
-    """Check many events at once: raises where one could be too long or is not UTF-8."""
-    if len(events) > EVENT_BYTES_MAX:
-        raise FieldFault("too_long", "perhaps")
-    events.decode()
-
-
-def event_text(event: bytes) -> str:
+def event_text(event: bytes, bytes_max: int = EVENT_BYTES_MAX) -> str:
     """Check that there is something, not too much, and that it is UTF-8. Raises `FieldFault`."""
-    if len(event) > EVENT_BYTES_MAX:
-        raise FieldFault("too_long", f"expected at most {EVENT_BYTES_MAX:,} bytes, found more")
+    if len(event) > bytes_max:
+        raise FieldFault(TOO_LARGE, f"expected at most {bytes_max:,} bytes, found {len(event):,} or more")
     if not event.strip():
         raise FieldFault("empty", "expected an event, found nothing")
     try:

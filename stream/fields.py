@@ -15,18 +15,19 @@ from stream.schema import TRUTHS, FeatureField, LabelField, present
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an event is not an example: a reason code, and the same in words."""
+    """Why an event is not an example: a reason code, and the same in words; who owns the field at fault, if known."""
 
     reason: str
     detail: str
+    owner: str | None = None
 
 
 class FieldFault(Exception):
     """Raised while one event is read, and caught where the batch is: it carries the `Fault`."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, owner: str | None = None) -> None:
         super().__init__(detail)
-        self.fault = Fault(reason, detail)
+        self.fault = Fault(reason, detail, owner)
 
 
 def strict_type(field: FeatureField, bound: float) -> Any:

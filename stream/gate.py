@@ -15,14 +15,12 @@ from stream.config import Config
 from stream.decode import Decoder
 from stream.feed import Feed
 from stream.fields import Fault
+from stream.held import RAISED, Keeping
 from stream.labels import LabelDecoder
-from stream.log import LABEL, Batch, Merged, Span
+from stream.log import EVENT_BYTES_MAX, LABEL, Batch, Merged, Span
 from stream.schema import Schema
 from stream.tables import BOUND_MAX
 from stream.times import TIME_AHEAD
-
-RAISED = "learner_raised"
-"""The reason code of an event that the model raised on. Its state is restored, and the event held: no crash loop."""
 
 _AHEAD = Fault(TIME_AHEAD, "expected no time so far ahead of now; see gate.ahead")
 
@@ -67,10 +65,13 @@ class Verdicts:
 class Gate:
     """Judges batches of one topic of events, and of the topic of their labels if they have one."""
 
-    def __init__(self, topic: str, decoder: Decoder, labels: LabelDecoder | None = None) -> None:
+    def __init__(
+        self, topic: str, decoder: Decoder, labels: LabelDecoder | None = None, keeping: Keeping | None = None
+    ) -> None:
         self._topic = topic
         self._decoder = decoder
         self._labels = labels
+        self._hold = (keeping or Keeping()).hold
         self._distrusted: dict[int, dict[int, Fault]] = {}
 
     def distrust(self, partition: int, offset: int, detail: str) -> None:
@@ -146,14 +147,14 @@ class Gate:
         for place, found in enumerate(self._labels.decode(span.values, span.timestamps_ms)):
             fault = known.get(span.offsets[place]) or (found if isinstance(found, Fault) else None)
             if fault is not None:
-                verdicts.held.append(_hold(self._labels.topic, span, place, fault))
+                verdicts.held.append(self._hold(self._labels.topic, span, place, fault))
             turns.append(None if fault is not None or isinstance(found, Fault) else found)
         return turns
 
     def _judge_span(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault]) -> list[str]:
         """Judge a span; return the ids of its accepted events, where they have them."""
         if known and (places := [place for place, offset in enumerate(span.offsets) if offset in known]):
-            verdicts.held.extend(_hold(self._topic, span, place, known[span.offsets[place]]) for place in places)
+            verdicts.held.extend(self._hold(self._topic, span, place, known[span.offsets[place]]) for place in places)
             span = _without(span, places)
         decoded = self._decoder.decode(span.values, span.timestamps_ms)
         verdicts.xs.extend(decoded.xs)
@@ -162,30 +163,26 @@ class Gate:
         verdicts.dues.extend([due for _, due in decoded.times])
         accepted = span.offsets if decoded.places is None else [span.offsets[place] for place in decoded.places]
         verdicts.offsets.append((span.partition, accepted))
-        verdicts.held.extend(_hold(self._topic, span, place, fault) for place, fault in decoded.faults)
+        verdicts.held.extend(self._hold(self._topic, span, place, fault) for place, fault in decoded.faults)
         return decoded.ids
 
 
 def open_gate(feed: Feed, config: Config, schema: Schema, *, live: bool) -> Gate:
     """Return the gate of a feed. For replay (not `live`) it lets all pass that any gate could have let pass."""
-    bound, labels, ahead = config.gate.bound if live else BOUND_MAX, None, config.gate.ahead if live else None
+    gate, labels = config.gate, None
+    bound, bytes_max = (gate.bound, gate.bytes_max) if live else (BOUND_MAX, EVENT_BYTES_MAX)
     if feed.labels is not None:
-        labels = LabelDecoder(feed.labels.topic, config, schema.label, feed.labels.format, bound=bound)
-        ahead = None  # the feed has looked at it
-    return Gate(feed.events.topic, Decoder(schema, feed.events.format, bound=bound, ahead=ahead), labels)
-
-
-def _hold(topic: str, span: Span, place: int, fault: Fault) -> HeldEvent:
-    return HeldEvent(
-        topic=topic,
-        partition=span.partition,
-        offset=span.offsets[place],
-        kind="suspect" if fault.reason == RAISED else "malformed",
-        reason=fault.reason,
-        detail=fault.detail,
-        raw=span.values[place],
-        timestamp_ms=span.timestamps_ms[place],
+        form = feed.labels.format
+        labels = LabelDecoder(feed.labels.topic, config, schema.label, form, bound=bound, bytes_max=bytes_max)
+    decoder = Decoder(
+        schema,
+        feed.events.format,
+        bound=bound,
+        ahead=gate.ahead if live and feed.labels is None else None,  # a merged feed has looked at it
+        bytes_max=bytes_max,
+        owners=config.owners,
     )
+    return Gate(feed.events.topic, decoder, labels, Keeping(gate.raw))
 
 
 def _without(span: Span, places: Iterable[int]) -> Span:

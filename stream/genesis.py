@@ -13,7 +13,7 @@ from typing import Any
 from learners import LabelPolicy, Learner, Recipe, Weights
 from store.types import Accounts, NewVersion, Position, Proof, Segment, TopicPosition
 from stream.config import Config
-from stream.decode import Decoder, csv_cells, json_object
+from stream.decode import Decoded, Decoder, csv_cells, json_object
 from stream.environment import environment
 from stream.errors import ConfigError
 from stream.feed import Feed
@@ -121,9 +121,13 @@ class _FirstEvents:
             return False
         if self.label is None and not any(present(value.get(self.config.model.target)) for value in self.objects):
             return False
-        return bool(
-            Decoder(self.schema(), self.log.format, bound=self.config.gate.bound).decode(self.events, self.stamps).xs
-        )
+        return bool(self.decoded(self.schema()).xs)
+
+    def decoded(self, schema: Schema) -> Decoded:
+        """Return them by a schema, as the gate will see them."""
+        gate = self.config.gate
+        decoder = Decoder(schema, self.log.format, bound=gate.bound, bytes_max=gate.bytes_max)
+        return decoder.decode(self.events, self.stamps)
 
 
 def _read_first(
@@ -150,8 +154,7 @@ def _read_first(
 
 def _refuse_if_all_held(first: _FirstEvents, schema: Schema) -> None:
     """Raise if the schema fits no event: that is a mistake of the configuration, not garbage."""
-    decoder = Decoder(schema, first.log.format, bound=first.config.gate.bound)
-    decoded = decoder.decode(first.events, first.stamps)
+    decoded = first.decoded(schema)
     if not decoded.xs:
         reason, count = Counter(fault.reason for _, fault in decoded.faults).most_common(1)[0]
         detail = next(fault.detail for _, fault in decoded.faults if fault.reason == reason)

@@ -19,12 +19,14 @@ from stream.times import moment_of
 class LabelDecoder:
     """Decodes records of the log of labels. Never raises: what cannot be decoded comes back as a `Fault`."""
 
-    def __init__(self, topic: str, config: Config, label: LabelField, form: Format, *, bound: float) -> None:
+    def __init__(
+        self, topic: str, config: Config, label: LabelField, form: Format, *, bound: float, bytes_max: int
+    ) -> None:
         self.topic = topic
         self._id, self._target, self._moment = config.label_fields
         self._text = form.kind == "csv"
         self._label = LabelReader(label, bound, text=self._text)
-        self._fields = _fields_of(form, (self._id, self._target, self._moment))
+        self._fields = _fields_of(form, (self._id, self._target, self._moment), bytes_max)
 
     def decode(self, records: Sequence[bytes], timestamps_ms: Sequence[int | None]) -> list[Turn | Fault]:
         """Decode a batch, in order. `timestamps_ms` are the records' own, for labels without a time of theirs."""
@@ -43,7 +45,9 @@ class LabelDecoder:
             return found.fault
 
 
-def _fields_of(form: Format, names: tuple[str, str, str | None]) -> Callable[[bytes], tuple[Any, Any, Any]]:
+def _fields_of(
+    form: Format, names: tuple[str, str, str | None], bytes_max: int
+) -> Callable[[bytes], tuple[Any, Any, Any]]:
     """Return what reads these fields of a record; None for one that is not there. It raises `FieldFault`."""
 
     def pick(values: Mapping[str, Any]) -> tuple[Any, Any, Any]:
@@ -51,7 +55,7 @@ def _fields_of(form: Format, names: tuple[str, str, str | None]) -> Callable[[by
         return name, label, moment
 
     if form.kind == "csv":
-        return lambda record: pick(csv_cells(event_text(record), form.columns))
+        return lambda record: pick(csv_cells(event_text(record, bytes_max), form.columns))
     try:
         struct = msgspec.defstruct(
             "Label",
@@ -60,11 +64,11 @@ def _fields_of(form: Format, names: tuple[str, str, str | None]) -> Callable[[by
             gc=False,
         )
     except ValueError:  # msgspec takes no such name
-        return lambda record: pick(json_object(record))
+        return lambda record: pick(json_object(event_text(record, bytes_max).encode()))
     decode = msgspec.json.Decoder(struct).decode
 
     def read(record: bytes) -> tuple[Any, Any, Any]:
-        event_text(record)
+        event_text(record, bytes_max)
         try:
             found: Any = decode(record)
         except UNREADABLE:

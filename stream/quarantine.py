@@ -15,13 +15,11 @@ from stream.config import Config
 from stream.errors import ConfigError
 from stream.feed import Feed
 from stream.fields import Fault
+from stream.held import QUARANTINED
 from stream.log import Log, Span
 from stream.moments import moments_of
 from stream.scan import scan
 from stream.selector import Matcher, Selector
-
-QUARANTINED = "quarantined"
-"""The reason code of events that an entry of the quarantine holds."""
 
 
 class Quarantine:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from store.types import Accounts, Cursor, HeldEvent, Position, Run, Segment, TopicPosition, Version
-from stream.gate import RAISED, Verdicts
+from stream.gate import Verdicts
+from stream.held import RAISED
 from stream.log import Batch, Ends, Key, Merged, Span
 
 UNREAD = Cursor(0)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from stream.log import EVENT_BYTES_MAX
+
 Task = Literal["binary", "multiclass", "regression"]
 BOUND_MAX = 1e300
 """The widest bound that [gate] may set. Replay decodes by it: what was held then is held by the record."""
@@ -157,6 +159,8 @@ class GateTable(Table):
 
     bound: float = Field(default=1e15, gt=0, le=BOUND_MAX)
     ahead: Duration = Field(default=timedelta(days=1), ge=timedelta(0))
+    bytes_max: int = Field(default=EVENT_BYTES_MAX, ge=1, le=EVENT_BYTES_MAX)
+    raw: Literal["keep", "hash", "drop"] = "keep"
 
 
 class PublishTable(Table):

@@ -24,7 +24,8 @@ from stream.decode import Decoder
 from stream.errors import ConfigError, LogUnreachable
 from stream.feed import Feed
 from stream.files import FileLog
-from stream.gate import RAISED, Gate
+from stream.gate import Gate
+from stream.held import RAISED
 from stream.log import POLL_S_MAX, Log, within
 from stream.replay import Tell, Verification, refill, verify
 from stream.runs import recorded

@@ -68,6 +68,20 @@ class Offsets:
         """Return what of the set lies in [start, stop) of a partition."""
         return _common(self.places.get((topic, partition), ()), ((start, stop),))
 
+    def first(self, count: int) -> Offsets:
+        """Return the first so many offsets.
+
+        >>> list(Offsets.of([("t", 0, 3, 5), ("t", 1, 0, 9)]).first(4))
+        [('t', 0, 3, 5), ('t', 1, 0, 2)]
+        """
+        taken: list[tuple[str, int, int, int]] = []
+        for topic, partition, start, stop in self:
+            if count <= 0:
+                break
+            taken.append((topic, partition, start, min(stop, start + count)))
+            count -= stop - start
+        return Offsets.of(taken)
+
     def _with(self, other: Offsets, combine: object) -> Offsets:
         assert callable(combine)
         found = {place: combine(stretches, other.places.get(place, ())) for place, stretches in self.places.items()}

@@ -26,7 +26,9 @@ from stream.errors import ConfigError, LearnerTainted, LogLost
 from stream.feed import Feed, check_topics
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
+from stream.late import Late
 from stream.owner import Owner, who
+from stream.quarantine import Quarantine
 from stream.runs import OpenRun, recorded
 from stream.schedule import Policy, Schedule
 from stream.schema import Schema
@@ -201,6 +203,8 @@ class _Consumer:
             run=run.run,
             config_hash=self.config.hash,
             tell=self.screen.training,
+            quarantine=lambda revision, entries: Quarantine(revision, entries, feed, self.config),
+            late=Late(lambda: open_feed(self.config, until_end=True, group=f"tidemark-{self.config.model.name}-late")),
             static=self.config.model.mode == "static",
         )
         gc.collect()

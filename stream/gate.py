@@ -18,11 +18,15 @@ from stream.fields import Fault
 from stream.held import RAISED, Keeping
 from stream.labels import LabelDecoder
 from stream.log import EVENT_BYTES_MAX, LABEL, Batch, Merged, Span
+from stream.quarantine import Quarantine
 from stream.schema import Schema
 from stream.tables import BOUND_MAX
 from stream.times import TIME_AHEAD
 
 _AHEAD = Fault(TIME_AHEAD, "expected no time so far ahead of now; see gate.ahead")
+
+Recorded = Mapping[tuple[str, int], Mapping[int, str]]
+"""The reasons of what was held: (topic, partition) to offset to reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Gate:
         self._labels = labels
         self._hold = (keeping or Keeping()).hold
         self._distrusted: dict[int, dict[int, Fault]] = {}
+        self.quarantine: Quarantine | None = None
 
     def distrust(self, partition: int, offset: int, detail: str) -> None:
         """Hold this event from now on: the model raised on it."""
@@ -82,20 +87,33 @@ class Gate:
         """Trust again what the model raised on."""
         self._distrusted.clear()
 
-    def judge(self, batch: Batch) -> Verdicts:
-        """Decode a batch; hold what is faulty."""
-        return self._judge(batch, {(self._topic, partition): known for partition, known in self._distrusted.items()})
+    @property
+    def revision(self) -> int:
+        """The revision of the quarantine that it judges by."""
+        return 0 if self.quarantine is None else self.quarantine.revision
 
-    def replay(self, batch: Batch, recorded: Mapping[tuple[str, int], Mapping[int, str]]) -> Verdicts:
+    def judge(self, batch: Batch, recorded: Recorded | None = None) -> Verdicts:
+        """Decode a batch; hold what is faulty, and what is quarantined.
+
+        `recorded` is what was held when it was read before, of what cannot be judged again: see `replay`.
+        """
+        known = _as_recorded(recorded or {})
+        for partition, faults in self._distrusted.items():
+            known[self._topic, partition] = {**known.get((self._topic, partition), {}), **faults}
+        if self.quarantine is not None:
+            topics = (self._topic, self._labels.topic if self._labels else "")
+            for topic, spans in zip(topics, (batch.spans, batch.labels), strict=True):
+                for span in spans:
+                    if faults := self.quarantine.faults(topic, span):
+                        known[topic, span.partition] = {**known.get((topic, span.partition), {}), **faults}
+        return self._judge(batch, known)
+
+    def replay(self, batch: Batch, recorded: Recorded) -> Verdicts:
         """Decode a batch again, holding what was held then: `recorded` maps (topic, partition), offset to the reason.
 
         An event that is faulty today though it was not held then is held too: the caller sees one hold too many.
         """
-        known = {
-            place: {offset: Fault(reason, "as recorded") for offset, reason in reasons.items()}
-            for place, reasons in recorded.items()
-        }
-        return self._judge(batch, known)
+        return self._judge(batch, _as_recorded(recorded))
 
     def _judge(self, batch: Batch, known: Mapping[tuple[str, int], Mapping[int, Fault]]) -> Verdicts:
         verdicts = Verdicts([], [], [], [], [], [])
@@ -183,6 +201,13 @@ def open_gate(feed: Feed, config: Config, schema: Schema, *, live: bool) -> Gate
         owners=config.owners,
     )
     return Gate(feed.events.topic, decoder, labels, Keeping(gate.raw))
+
+
+def _as_recorded(recorded: Recorded) -> dict[tuple[str, int], Mapping[int, Fault]]:
+    return {
+        place: {offset: Fault(reason, "as recorded") for offset, reason in reasons.items()}
+        for place, reasons in recorded.items()
+    }
 
 
 def _without(span: Span, places: Iterable[int]) -> Span:

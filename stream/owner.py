@@ -50,7 +50,7 @@ class Vitals:
 
 
 class Owner:
-    """Owns head under one epoch. Times are monotonic seconds."""
+    """Owns head under one epoch. Times are monotonic seconds. `quarantine`: its revision, as last seen."""
 
     def __init__(self, store: ModelStore, process: Process, run: int, epoch: int) -> None:
         self._store = store
@@ -60,6 +60,7 @@ class Owner:
         self._watched_at = self._beaten_at = float("-inf")
         self._pace: deque[tuple[float, int]] = deque(maxlen=6)
         self.epoch = epoch
+        self.quarantine = 0
         self.events_per_s = 0.0
 
     def follows(self, ref: Ref) -> None:
@@ -78,7 +79,7 @@ class Owner:
             return
         self._watched_at = now
         assert self._ref is not None, "check before follows"
-        found = self._store.watch()
+        found, self.quarantine = self._store.look()
         if found.epoch > self.epoch:
             raise Fenced(expected=self.epoch, found=found.epoch)
         if found.moves != self._ref.moves:

@@ -6,6 +6,7 @@ Replay judges with the holds that were recorded, never with today's gate.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from learners import Learner, LearnFailed, Sealed, read_recipe
 from learners.errors import StateError
 from store import ModelStore
 from store.errors import BytesExpired, CorruptSnapshot
+from store.offsets import Offsets
 from store.types import Cursor, Position, Run, Segment, TopicPosition, Version
 from stream.config import Config
 from stream.environment import differences, environment
@@ -23,6 +25,7 @@ from stream.feed import Feed, check_topics
 from stream.gate import open_gate
 from stream.genesis import untrained
 from stream.log import POLL_S_MAX, Batch, Log, Span, join, split
+from stream.scan import pick
 from stream.schema import Schema
 from stream.times import TIME_AHEAD
 
@@ -192,17 +195,34 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
     for hold in segment.holds:
         if hold.reason == TIME_AHEAD:
             ahead.setdefault((hold.topic, hold.partition), set()).add(hold.offset)
-    again = {log.topic: _Again(log, [run for run in runs if run.topic == log.topic], position) for log in feed.logs}
+    late = _read_late(feed, [run for run in runs if run.kind == "late"], position)
+    inplace = [run for run in runs if run.kind == "read"]
+    again = {log.topic: _Again(log, [run for run in inplace if run.topic == log.topic], position) for log in feed.logs}
     for merged, together in groupby(runs, key=lambda run: run.merged):
         if merged is None:
             for run in together:
-                for span in again[run.topic].read(run):
+                for span in late.pop(run) if run.kind == "late" else again[run.topic].read(run):
                     yield feed.again([span], [], ahead)
         else:
             spans: dict[str, list[Span]] = {topic: [] for topic in again}
             for run in together:
                 spans[run.topic].append(join(list(again[run.topic].read(run))))
             yield feed.again(spans[feed.topics[0]], spans[feed.topics[1]], ahead)
+
+
+def _read_late(feed: Feed, runs: Sequence[Run], position: Position) -> dict[Run, list[Span]]:
+    """Return the spans of late runs, read at once: they lie behind what the segment reads."""
+    if not runs:
+        return {}
+    log = feed.events
+    offsets = Offsets.of((run.topic, run.partition, run.start, run.stop) for run in runs)
+    spans = {span.partition: span for span in pick(log, position.topics[log.topic].identity, offsets)}
+    found = {}
+    for run in runs:
+        span = spans[run.partition]
+        first, last = bisect_left(span.offsets, run.start), bisect_left(span.offsets, run.stop)
+        found[run] = [span.part(range(first, last), start=run.start, stop=run.stop)]
+    return found
 
 
 class _Again:

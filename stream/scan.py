@@ -5,12 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
+from store.offsets import Offsets
 from store.types import Cursor, TopicPosition
 from stream.errors import LogLost
-from stream.log import POLL_S_MAX, Log, Span, within
+from stream.log import POLL_S_MAX, Log, Span, join, within
 
 SILENCE_S_MAX = 30.0
 """How long a log may bring nothing before events that should be in it are said to be gone."""
+
+
+def pick(log: Log, identity: str, offsets: Offsets) -> list[Span]:
+    """Return just these events of a log's topic, a span a partition, in one pass. Raises as `scan`."""
+    ranges = {partition: several for (topic, partition), several in offsets.places.items() if topic == log.topic}
+    starts = {partition: several[0][0] for partition, several in ranges.items()}
+    picked: dict[int, list[Span]] = {partition: [] for partition in ranges}
+    for span in scan(log, identity, starts, {partition: several[-1][1] for partition, several in ranges.items()}):
+        places = [i for i, offset in enumerate(span.offsets) if offsets.has(log.topic, span.partition, offset)]
+        picked[span.partition].append(span.part(places))
+    spans = [join(several) for _, several in sorted(picked.items()) if several]
+    found, expected = sum(map(len, spans)), sum(stop - start for several in ranges.values() for start, stop in several)
+    if found != expected:
+        raise LogLost(f"expected {expected:,} events of {log.topic}, found {found:,}: the log no longer has the others")
+    return spans
 
 
 def scan(log: Log, identity: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[Span]:

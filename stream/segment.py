@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from store.offsets import Offsets
 from store.types import Accounts, Cursor, HeldEvent, Position, Run, Segment, TopicPosition, Version
 from stream.gate import Verdicts
 from stream.held import RAISED
@@ -45,6 +46,7 @@ class OpenSegment:
         self.records = 0
         self.accepted = 0
         self.raised = False
+        self.late = 0
         self._learner: Counts = parent.accounts
         self._runs: list[Run] = []
         self._groups = 0
@@ -56,19 +58,34 @@ class OpenSegment:
         """Begin the segment that follows a version; `topics`: that of events, and that of labels if there is one."""
         return cls(topics, parent)
 
-    def extend(self, batch: Batch, verdicts: Verdicts, learner: Counts) -> None:
+    def _extend_late(self, batch: Batch, verdicts: Verdicts) -> None:
+        """Take in events behind our position that were held, and are learned now: a late run for each stretch."""
+        topic = self.topics[0]
+        for span in batch.spans:
+            late = Offsets.points(topic, span.partition, span.offsets)
+            self._runs += (Run(topic, p, start, stop, stop - start, "late") for _, p, start, stop in late)
+        self.late += len(verdicts.xs)
+        self._hold(len(batch), verdicts)
+
+    def extend(self, batch: Batch, verdicts: Verdicts, learner: Counts, *, late: bool = False) -> None:
         """Take in what was read, what was said of it, and what the learner has done with it."""
         self._learner = learner
+        if late:
+            self._extend_late(batch, verdicts)
+            return
         group = self._group(batch.merged)
         for topic, spans in zip(self.topics, (batch.spans, batch.labels), strict=False):
             cursors = self._cursors[topic]
             for span in spans:
                 self._extend_runs(topic, span, group)
                 cursors[span.partition] = span.cursor(cursors.get(span.partition, UNREAD))
-        self.records += len(batch)
         self.accepted += len(verdicts.xs)
-        self.held.extend(verdicts.held)
         self.held_events += sum(held.topic == self.topics[0] for held in verdicts.held)
+        self._hold(len(batch), verdicts)
+
+    def _hold(self, records: int, verdicts: Verdicts) -> None:
+        self.records += records
+        self.held.extend(verdicts.held)
         self.raised = self.raised or any(held.reason == RAISED for held in verdicts.held)
         self.held_bytes += sum(len(held.raw or b"") for held in verdicts.held)
 
@@ -133,7 +150,7 @@ class OpenSegment:
         return Accounts(
             read=before.read + self.read,
             learned=self._learner.learned,
-            held=before.held + self.held_events,
+            held=before.held + self.held_events - self.late,
             pending=self._learner.pending,
             expired=self._learner.expired,
         )

@@ -10,17 +10,20 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from learners import Learner, LearnFailed, Point
 from store import ModelStore
+from store.quarantine import Entry
 from store.types import NewVersion, Proof, Ref, ScorePoint, Version, VersionKind
 from stream.environment import environment
 from stream.errors import LearnerFailed, LearnerTainted, LogLost
 from stream.feed import Feed
 from stream.gate import Gate, Verdicts
+from stream.late import Late
 from stream.log import POLL_S_MAX, Batch
 from stream.owner import Owner, Vitals, who
+from stream.quarantine import Quarantine
 from stream.schedule import Schedule
 from stream.segment import OpenSegment
 from stream.stop import Stop
@@ -48,6 +51,8 @@ class Trainer:
     run: int
     config_hash: str
     tell: Callable[[Vitals, Learner], None]
+    quarantine: Callable[[int, list[Entry]], Quarantine]
+    late: Late
     static: bool = False
     raises: int = 0
 
@@ -60,12 +65,19 @@ class Trainer:
         if learner.static != self.static:
             head, ref = self._switch(learner, head, ref)
         segment = OpenSegment.after(self.feed.topics, head)
+        self._obey(head)
 
-        while not self.stop.requested and not segment.reached(self.feed.ends):
-            batch = self.feed.poll(POLL_S_MAX, self.schedule.events_max(segment))
+        while not self.stop.requested and (self.late or not segment.reached(self.feed.ends)):
+            if self.owner.quarantine != self.gate.revision:
+                if segment.records:
+                    head, ref = self._save(learner, segment, ref, "the quarantine changed")
+                    segment = OpenSegment.after(self.feed.topics, head)
+                self._obey(segment.parent)
+            late, events_max = bool(self.late), self.schedule.events_max(segment)
+            batch = self.late.poll(events_max) if late else self.feed.poll(POLL_S_MAX, events_max)
             verdicts = self.gate.judge(batch)
             self._test_then_train(learner, batch, verdicts)
-            segment.extend(batch, verdicts, learner)
+            segment.extend(batch, verdicts, learner, late=late)
             if self.schedule.due(segment, time.monotonic()):
                 head, ref = self._save(learner, segment, ref, "due")
                 segment = OpenSegment.after(self.feed.topics, head)
@@ -75,6 +87,13 @@ class Trainer:
             self.tell(vitals, learner)
 
         return self._finish(learner, segment, ref)
+
+    def _obey(self, head: Version) -> None:
+        """Judge by the quarantine as it is now; find what was released late, and is still to be learned."""
+        revision, entries = self.store.quarantine()
+        self.gate.quarantine = self.quarantine(revision, entries)
+        self.owner.quarantine = revision
+        self.late.find(self.store, self.feed.topics[0], head, entries)
 
     def _test_then_train(self, learner: Learner, batch: Batch, verdicts: Verdicts) -> None:
         """Learn a batch, and note how long it took. After a raise the learner is tainted: `LearnerTainted`."""
@@ -155,7 +174,9 @@ class Trainer:
         now = time.monotonic()
         publish = self.schedule.publishes(segment, now)
         try:
-            new = new_version(learner, segment, self.run, self.config_hash, reason, kind)
+            new = replace(
+                new_version(learner, segment, self.run, self.config_hash, reason, kind), quarantine=self.gate.revision
+            )
         except LearnFailed as failed:
             raise _failed_on_none(failed) from failed
         head, ref = self.store.save(new, ref=ref, who=who(), publish=publish)

@@ -20,7 +20,7 @@ from store.types import Hold, Move, Run, ScorePoint, VersionKind
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One version in a few words. `learned` is cumulative; `has_bytes` is false after they expired."""
+    """One version in a few words. Counts are cumulative; `has_bytes` is false after they expired."""
 
     version: int
     parent: int | None
@@ -29,6 +29,8 @@ class Outline:
     reason: str
     created_at: datetime
     has_bytes: bool
+    read: int
+    held: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,17 @@ class History:
     def outline(self) -> list[Outline]:
         """Return all versions by number, abandoned ones too."""
         at = versions.c
-        columns = (at.version, at.parent, at.kind, at.learned, at.reason, at.created_at, at.blob.is_not(None))
+        columns = (
+            at.version,
+            at.parent,
+            at.kind,
+            at.learned,
+            at.reason,
+            at.created_at,
+            at.blob.is_not(None),
+            at.read,
+            at.held,
+        )
         query = select(*columns).where(at.model == self.name).order_by(at.version)
         with self._reading() as connection:
             return [Outline(*entry) for entry in connection.execute(query)]

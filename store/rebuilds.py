@@ -53,11 +53,20 @@ class Rebuilds(Quarantines):
             return _every(connection, self.name)
 
     def rebuild_begin(
-        self, base: int, revision: int, *, who: str, why: str, host: str, pid: int, pid_started: float
+        self,
+        base: int,
+        revision: int,
+        *,
+        who: str,
+        why: str,
+        host: str,
+        pid: int,
+        pid_started: float,
+        take_over: bool = False,
     ) -> Rebuild:
         """Begin a rebuild, or go on with one of the same base and revision that ended without a word.
 
-        One of another base or revision is abandoned. Raises Refused while another process is at it.
+        One of another base or revision is abandoned. Raises Refused while another process is at it, unless `take_over`.
         """
         process = {"host": host, "pid": pid, "pid_started": pid_started}
         with self._writing() as connection:
@@ -65,10 +74,10 @@ class Rebuilds(Quarantines):
             for found in _every(connection, self.name):
                 if found.state != "running":
                     continue
-                if not _over(found, host):
+                if not take_over and not _over(found, host):
                     raise Refused(
                         f"expected no other rebuild of {self.name!r}, found one by process {found.pid} on {found.host}",
-                        hint="wait for it, or end it; it can be taken up where it was",
+                        hint="wait for it, or end it, and take it up where it was with --take-over",
                     )
                 if (found.base, found.revision) == (base, revision):
                     return _set(connection, self.name, found.rebuild, process)

@@ -99,7 +99,7 @@ def move(connection: Connection, model: str, name: str, to: int, cause: Cause, *
         check(old, expected)
     version = snapshots.numbered(connection, model, to)
     if name == HEAD:
-        _check_head_was_at(connection, version)
+        _check_head_was_at(connection, version, old)
     snapshots.require_bytes(connection, version)
     epoch = old.epoch if old else 0
     return point(connection, model, name, to, cause, epoch=epoch)
@@ -140,9 +140,12 @@ def move_to(connection: Connection, model: str, name: str, version: int) -> Ref:
     return Ref(name, made.new, made.move, made.epoch)
 
 
-def _check_head_was_at(connection: Connection, version: Version) -> None:
+def _check_head_was_at(connection: Connection, version: Version, head: Ref | None) -> None:
+    """Raise Refused unless head was at the version, or descends from it, as from the versions of a rebuild."""
     was = select(moves.c.move).where(moves.c.model == version.model, moves.c.ref == HEAD)
-    if connection.scalar(was.where(moves.c.new == version.version).limit(1)) is None:
+    line = snapshots.ancestry(version.model, head.version if head else version.version).subquery()
+    below = select(line.c.version).where(line.c.version == version.version)
+    if connection.scalar(was.where(moves.c.new == version.version).limit(1)) is None and not connection.scalar(below):
         raise Refused(
             f"expected a version that head has been at, found version {version.version}, which it never was",
             hint="`tidemark log` shows the moves of head; --skip takes any version",

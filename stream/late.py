@@ -57,12 +57,12 @@ class Late:
         if not self._waiting:
             self._waiting = self._read()
         if not self._waiting:
-            return Batch(())
+            return Batch((), late=True)
         span = self._waiting.pop(0)
         if len(span) > events_max:
             self._waiting.insert(0, span.part(range(events_max, len(span))))
             span = span.part(range(events_max))
-        return Batch((span,))
+        return Batch((span,), late=True)
 
     def _read(self) -> list[Span]:
         feed = self._open_feed()

@@ -107,11 +107,13 @@ class Batch:
     """What one poll brought: spans in the order of their partitions.
 
     Where labels have a log of their own, `labels` are its spans, and `merged` is the order of all records together.
+    `late`: its events lie behind what is read; they were held then, and are to be learned now.
     """
 
     spans: tuple[Span, ...]
     labels: tuple[Span, ...] = ()
     merged: Merged | None = None
+    late: bool = False
 
     def __len__(self) -> int:
         return sum(len(span) for span in self.spans) + sum(len(span) for span in self.labels)

@@ -201,7 +201,10 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
     for merged, together in groupby(runs, key=lambda run: run.merged):
         if merged is None:
             for run in together:
-                for span in late.pop(run) if run.kind == "late" else again[run.topic].read(run):
+                if run.kind == "late":
+                    yield late[run]
+                    continue
+                for span in again[run.topic].read(run):
                     yield feed.again([span], [], ahead)
         else:
             spans: dict[str, list[Span]] = {topic: [] for topic in again}
@@ -210,8 +213,8 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
             yield feed.again(spans[feed.topics[0]], spans[feed.topics[1]], ahead)
 
 
-def _read_late(feed: Feed, runs: Sequence[Run], position: Position) -> dict[Run, list[Span]]:
-    """Return the spans of late runs, read at once: they lie behind what the segment reads."""
+def _read_late(feed: Feed, runs: Sequence[Run], position: Position) -> dict[Run, Batch]:
+    """Return the batches of late runs, read at once: they lie behind what the segment reads."""
     if not runs:
         return {}
     log = feed.events
@@ -221,7 +224,7 @@ def _read_late(feed: Feed, runs: Sequence[Run], position: Position) -> dict[Run,
     for run in runs:
         span = spans[run.partition]
         first, last = bisect_left(span.offsets, run.start), bisect_left(span.offsets, run.stop)
-        found[run] = [span.part(range(first, last), start=run.start, stop=run.stop)]
+        found[run] = Batch((span.part(range(first, last), start=run.start, stop=run.stop),), late=True)
     return found
 
 

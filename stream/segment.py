@@ -67,10 +67,10 @@ class OpenSegment:
         self.late += len(verdicts.xs)
         self._hold(len(batch), verdicts)
 
-    def extend(self, batch: Batch, verdicts: Verdicts, learner: Counts, *, late: bool = False) -> None:
+    def extend(self, batch: Batch, verdicts: Verdicts, learner: Counts) -> None:
         """Take in what was read, what was said of it, and what the learner has done with it."""
         self._learner = learner
-        if late:
+        if batch.late:
             self._extend_late(batch, verdicts)
             return
         group = self._group(batch.merged)
@@ -99,8 +99,12 @@ class OpenSegment:
             for partition, first in sorted(earliest[topic].items()):
                 cursor = self._cursors[topic].get(partition, UNREAD)
                 if cursor.next_offset < first:
-                    self._runs.append(Run(topic, partition, cursor.next_offset, first, 0, "gap"))
-                    self._cursors[topic][partition] = Cursor(first)
+                    self.pass_over(Run(topic, partition, cursor.next_offset, first, 0, "gap"))
+
+    def pass_over(self, run: Run) -> None:
+        """Pass over what was skipped or lost, once more."""
+        self._runs.append(run)
+        self._cursors[run.topic][run.partition] = Cursor(run.stop)
 
     def _group(self, merged: Merged | None) -> int | None:
         """Return the number of the runs that a batch's spans belong to; None where nothing is merged.

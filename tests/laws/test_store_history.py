@@ -41,7 +41,7 @@ def test_the_outline_has_every_version_in_order(forked: ModelStore) -> None:
     assert [(each.version, each.parent, each.kind) for each in found] == [
         (1, None, "genesis"), (2, 1, "save"), (3, 2, "save"), (4, 2, "save"), (5, 4, "save"), (6, 2, "skip"),
     ]  # fmt: skip
-    assert found[1] == Outline(2, 1, "save", 10, "every 10 events", NOON, has_bytes=True)
+    assert found[1] == Outline(2, 1, "save", 10, "every 10 events", NOON, has_bytes=True, read=10, held=0)
     assert forked.expire(keep_last=1, dry_run=False, now=NOON) != []
     bytes_left = {each.version: each.has_bytes for each in forked.outline()}
     assert bytes_left == {each.version: each.blob is not None for each in forked.versions()}

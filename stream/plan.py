@@ -1,0 +1,100 @@
+"""What is to be rebuilt: which events head's lineage learned that are quarantined, and from which version on.
+
+The base is the last version of head's lineage that none of them touched, and that has not yet passed over what was
+released to be rewritten into its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from store import ModelStore
+from store.offsets import Offsets
+from store.quarantine import Entry
+from store.types import Hold, Version
+from stream.blast import learned_of
+from stream.config import Config
+from stream.feed import Feed
+from stream.held import QUARANTINED
+from stream.log import Ends
+from stream.quarantine import resolve
+from stream.selector import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be rebuilt: from which version, by which revision; `learned` and `missed` are why."""
+
+    base: Version | None
+    revision: int
+    entries: tuple[Entry, ...]
+    learned: Offsets
+    missed: Offsets
+
+
+def up_to_date(
+    store: ModelStore, feed: Feed, config: Config, tell: Callable[[int], None]
+) -> tuple[int, tuple[Entry, ...]]:
+    """Return the revision and the entries; those that stay open are resolved again up to the end of the log."""
+    revision, entries = store.quarantine()
+    head = store.head()[0]
+    for entry in entries:
+        for log in feed.logs:
+            if not entry.active or entry.topic != log.topic:
+                continue
+            selector = Selector.from_json(entry.selector)
+            if selector == Selector(selector.offsets):
+                continue
+            identity = head.position.topics[log.topic].identity
+            found = resolve(selector, log, feed, config, identity, tell, starts=entry.resolved)
+            store.quarantine_extend(entry.entry, found.offsets, found.stops)
+    return revision, tuple(store.quarantine()[1])
+
+
+def plan(store: ModelStore, revision: int, entries: Sequence[Entry]) -> Plan:
+    """Return what is to be rebuilt in head's lineage; the base is None where it is as it should be."""
+    active = union(entry.offsets for entry in entries if entry.active)
+    rewritten = union(entry.offsets for entry in entries if entry.release == "rewrite") - active
+    lineage = store.lineage(trained(store).version)
+    line = {version.version for version in lineage}
+    learned = {version: each for version, each in learned_of(store, active).items() if version in line}
+    held = [(version, hold) for version, hold in store.all_holds(reason=QUARANTINED) if version in line]
+    missed = {version: hold for version, hold in held if rewritten.has(hold.topic, hold.partition, hold.offset)}
+    wrong = min([*learned, *missed], default=None)
+    base = None if wrong is None else store.version(parent_of(store.version(wrong)))
+    back = Offsets.of(point(hold) for _, hold in held if rewritten.has(hold.topic, hold.partition, hold.offset))
+    return Plan(base, revision, tuple(entries), union(learned.values()), back)
+
+
+def replayable_from(store: ModelStore, earliest: Ends) -> Version | None:
+    """Return the oldest version of head's lineage from which on the log still has all events."""
+    found = None
+    for version in reversed(store.lineage(trained(store).version)):
+        at = version.position.next_offsets()
+        if any(at.get(topic, {}).get(p, 0) < first for topic, each in earliest.items() for p, first in each.items()):
+            break
+        found = version
+    return found
+
+
+def trained(store: ModelStore) -> Version:
+    """Return head, or its parent where it is a closing version: training never goes on from one."""
+    head = store.head()[0]
+    return store.version(parent_of(head)) if head.kind == "closing" else head
+
+
+def parent_of(version: Version) -> int:
+    """Return the parent of a version that has one."""
+    assert version.parent is not None, "only genesis has none, and it reads nothing"
+    return version.parent
+
+
+def point(hold: Hold) -> tuple[str, int, int, int]:
+    """Return the stretch of one event."""
+    return hold.topic, hold.partition, hold.offset, hold.offset + 1
+
+
+def union(several: Iterable[Offsets]) -> Offsets:
+    """Return what is in any of them."""
+    return Offsets.of(stretch for offsets in several for stretch in offsets)

@@ -1,0 +1,246 @@
+"""Rebuild: head again, as if what is quarantined had never come.
+
+1. The segments since the base of the plan are read again in recorded order, judged by today's gate and quarantine, into
+   a branch of versions: one for each, so that a rebuild that was killed goes on where it was.
+2. The trainer goes on all the while. When the branch is within one version of head, or after three laps, head moves to
+   it in one transaction; the trainer reads again what lies beyond.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from learners import Learner, LearnFailed
+from store import ModelStore
+from store.errors import RebuildOutdated
+from store.offsets import Offsets
+from store.rebuilds import Rebuild
+from store.types import Hold, NewVersion, Ref, Run, Segment, Version
+from stream.config import Config
+from stream.errors import LearnerFailed, LogLost
+from stream.feed import Feed
+from stream.gate import Gate, Recorded, open_gate
+from stream.held import QUARANTINED, RAISED, TAINTED, TOO_OLD
+from stream.log import Batch, Ends
+from stream.owner import who
+from stream.plan import Plan, parent_of, point, replayable_from, trained, union
+from stream.quarantine import Quarantine
+from stream.replay import learner_at, read_segment
+from stream.runs import OpenRun
+from stream.schema import Schema
+from stream.segment import OpenSegment
+from stream.times import TIME_AHEAD
+from stream.trainer import DETAIL_CHARS_MAX, RAISES_MAX, new_version
+
+LAPS_MAX = 3
+FROM_THE_RECORD = (TIME_AHEAD, TOO_OLD, RAISED, TAINTED)
+"""Reasons that depend on when an event was read, or on the model then: what was held for them stays held."""
+
+
+@dataclass(slots=True)
+class Rebuilder:
+    """Carries out one plan. `tell` is called with the number of events replayed.
+
+    `accept_gap`: go on without what the log has lost. `take_over`: do not wait for another process's rebuild.
+    """
+
+    store: ModelStore
+    feed: Feed
+    config: Config
+    plan: Plan
+    run: OpenRun
+    tell: Callable[[int], None]
+    accept_gap: bool = False
+    take_over: bool = False
+    earliest: Ends = field(default_factory=dict)
+    raises: int = 0
+
+    def rebuild(self, why: str) -> tuple[Ref, Rebuild]:
+        """Rebuild, and move head. Raises RebuildOutdated if the quarantine changed, `LogLost` if events are gone."""
+        assert self.plan.base is not None, "there is something to rebuild"
+        self.earliest = self.feed.earliest()
+        process = self.run.process
+        rebuild = self.store.rebuild_begin(
+            self.plan.base.version,
+            self.plan.revision,
+            who=who(),
+            why=why,
+            host=process.host,
+            pid=process.pid,
+            pid_started=process.started,
+            take_over=self.take_over,
+        )
+        learner: Learner | None = None
+        tip = rebuild.tip
+        for lap in range(1_000_000):
+            rebuild = self._onto_lineage(rebuild)
+            todo = self._todo(rebuild)
+            if lap and (len(todo) <= 1 or lap >= LAPS_MAX):
+                break
+            if learner is None or tip != rebuild.tip:
+                learner = learner_at(self.store, self.feed, self.config, self.store.version(rebuild.tip), self.tell)
+            for version in todo:
+                learner, rebuild = self._one(learner, rebuild, version)
+            tip = rebuild.tip
+        return self.store.rebuild_swap(rebuild, who=who(), why=why), rebuild
+
+    def _todo(self, rebuild: Rebuild) -> list[Version]:
+        lineage = self.store.lineage(trained(self.store).version)
+        return [version for version in lineage if version.version > rebuild.covers]
+
+    def _onto_lineage(self, rebuild: Rebuild) -> Rebuild:
+        """Go back along the branch to what head descends from, if head was moved since."""
+        line = {version.version for version in self.store.lineage(trained(self.store).version)}
+        if rebuild.base not in line:
+            self.store.rebuild_end(rebuild, "abandoned")
+            raise RebuildOutdated(f"head was moved, and no longer descends from version {rebuild.base}")
+        if rebuild.covers in line:
+            return rebuild
+        tip = self.store.version(rebuild.tip)
+        while tip.version != rebuild.base and tip.covers not in line:
+            tip = self.store.version(parent_of(tip))
+        return self.store.rebuild_back(rebuild, tip.version, rebuild.base if tip.covers is None else tip.covers)
+
+    def _one(self, learner: Learner, rebuild: Rebuild, version: Version) -> tuple[Learner, Rebuild]:
+        """Do again what a version did, without what is quarantined, and save it in the branch."""
+        tip = self.store.version(rebuild.tip)
+        if version.kind == "skip":
+            new = self._skipped(tip, version)
+            return learner, self.store.rebuild_save(rebuild, new)[1]
+        gate = self._gate(tip)
+        while True:
+            try:
+                new = self._replayed(learner, gate, tip, version)
+            except LearnFailed as failed:
+                raise LearnerFailed(f"the model raised {failed.cause!r} as it was to be saved", "") from failed
+            except _Raised as raised:
+                self.raises += 1
+                if self.raises > RAISES_MAX:
+                    raise LearnerFailed(f"the model raised on {self.raises} events: {raised.cause!r}", "") from raised
+                gate.distrust(*raised.place, "".join(traceback.format_exception(raised.cause))[-DETAIL_CHARS_MAX:])
+                learner = learner_at(self.store, self.feed, self.config, tip, lambda _: None)
+                continue
+            return learner, self.store.rebuild_save(rebuild, new)[1]
+
+    def _gate(self, tip: Version) -> Gate:
+        gate = open_gate(self.feed, self.config, Schema.from_json(tip.schema), live=True)
+        gate.quarantine = Quarantine(self.plan.revision, self.plan.entries, self.feed, self.config)
+        return gate
+
+    def _skipped(self, tip: Version, version: Version) -> NewVersion:
+        """Return a skip again: the tip's model, where the skip went to."""
+        segment = OpenSegment.after(self.feed.topics, tip)
+        for run in self.store.segment(version.version).runs:
+            segment.pass_over(run)
+        return NewVersion(
+            kind="skip",
+            parent=tip.version,
+            state=self.store.payload(tip.version),
+            position=version.position,
+            segment=segment.segment(),
+            accounts=tip.accounts,
+            proof=tip.proof,
+            recipe=tip.recipe,
+            identity=tip.identity,
+            schema=tip.schema,
+            config_hash=tip.config_hash,
+            environment=tip.environment,
+            token=f"{version.token}-{self.plan.revision}-{tip.version}",
+            reason=version.reason,
+            run=self.run.run,
+            quarantine=self.plan.revision,
+            covers=version.version,
+        )
+
+    def _replayed(self, learner: Learner, gate: Gate, tip: Version, version: Version) -> NewVersion:
+        if version.kind in ("freeze", "thaw"):
+            learner.switch(static=version.kind == "freeze")
+        recorded = self.store.segment(version.version)
+        lost, left = self._clip(recorded, version)
+        known = self._known(recorded.holds)
+        segment = OpenSegment.after(self.feed.topics, tip)
+        for run in lost:
+            segment.pass_over(run)
+        for batch in read_segment(self.feed, left, version.position):
+            kept = self._due(batch, tip, segment) if batch.late else batch
+            verdicts = gate.judge(kept, known)
+            try:
+                verdicts.teach(learner)
+            except LearnFailed as failed:
+                if failed.index is None:
+                    raise
+                raise _Raised(verdicts.place(failed.index), failed.cause) from failed
+            segment.extend(kept, verdicts, learner)
+            self.tell(len(batch))
+        points = self.store.points(version.version, last=1)
+        if points and points[0][0] == version.version and points[0][1].events == version.accounts.learned:
+            learner.point()  # the last point of a series, at the end of a log
+        new = new_version(learner, segment, self.run.run, self.config.hash, version.reason, version.kind)
+        return replace(new, quarantine=self.plan.revision, covers=version.version)
+
+    def _known(self, holds: Sequence[Hold]) -> Recorded:
+        """Return what was held that stays held: it cannot be judged again, or is learned later in a late run."""
+        late = union(entry.offsets for entry in self.plan.entries if entry.release == "late")
+        known: dict[tuple[str, int], dict[int, str]] = {}
+        for hold in holds:
+            stays = hold.reason == QUARANTINED and late.has(hold.topic, hold.partition, hold.offset)
+            if stays or hold.reason in FROM_THE_RECORD:
+                known.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason
+        return known
+
+    def _due(self, batch: Batch, tip: Version, segment: OpenSegment) -> Batch:
+        """Leave out of a late batch what this lineage has learned in its place, and what is held again."""
+        assert self.plan.base is not None
+        line = {version.version for version in self.store.lineage(tip.version)}
+        held = [point(hold) for version, hold in self.store.all_holds(reason=QUARANTINED) if version in line]
+        held += [point(hold.hold()) for hold in segment.held if hold.reason == QUARANTINED]
+        active = union(entry.offsets for entry in self.plan.entries if entry.active)
+        due = Offsets.of(held) - active
+        topic = self.feed.topics[0]
+        spans = [
+            span.part([i for i, offset in enumerate(span.offsets) if due.has(topic, span.partition, offset)])
+            for span in batch.spans
+        ]
+        return Batch(tuple(spans), late=True)
+
+    def _clip(self, segment: Segment, version: Version) -> tuple[list[Run], Segment]:
+        """Return what the log has lost of a segment, as gaps, and the rest. Raises `LogLost` unless accepted."""
+        lost: list[Run] = []
+        left: list[Run] = []
+        for run in segment.runs:
+            first = self.earliest.get(run.topic, {}).get(run.partition, 0)
+            if run.kind in ("skip", "gap"):
+                lost.append(run)
+            elif run.start >= first:
+                left.append(run)
+            elif not self.accept_gap:
+                raise LogLost(*_too_old(self.store, self.earliest, version, run, first))
+            elif run.kind == "read":
+                stop = min(run.stop, first)
+                lost.append(Run(run.topic, run.partition, run.start, stop, 0, "gap"))
+                left += [replace(run, start=first)] if first < run.stop else []
+        return lost, Segment(tuple(left), segment.holds)
+
+
+class _Raised(Exception):
+    """The model raised on the event at a place."""
+
+    def __init__(self, place: tuple[int, int], cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.place, self.cause = place, cause
+
+
+def _too_old(store: ModelStore, earliest: Ends, version: Version, run: Run, first: int) -> Iterator[str]:
+    """Say what is gone, and from which version on a rebuild is possible."""
+    since = replayable_from(store, earliest)
+    yield (
+        f"expected the events that version {version.version} read, found that {run.topic}[{run.partition}] now begins "
+        f"at offset {first:,}, after {run.start:,}"
+    )
+    possible = "no version" if since is None else f"version {since.version}"
+    yield (
+        f"a clean rebuild is possible from {possible} on; to go on without what is lost, and record the gap: "
+        "tidemark rebuild --accept-gap"
+    )

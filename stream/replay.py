@@ -124,6 +124,19 @@ def learner_at(store: ModelStore, feed: Feed, config: Config, version: Version, 
     return learner
 
 
+def prove_lineage(store: ModelStore, feed: Feed, config: Config, version: Version, tell: Tell) -> str | None:
+    """Learn all that a version's lineage learned in one go from genesis; say in what the version differs, or None."""
+    lineage = store.lineage(version.version)
+    learner = _fresh(config, lineage[0])
+    learner.seal()
+    for child in lineage[1:]:
+        if child.kind != "skip":
+            sealed = replay_version(store, feed, config, child, learner, tell)
+            if why := _difference(child, sealed):
+                return f"version {child.version}: {why}"
+    return None
+
+
 def refill(store: ModelStore, feed: Feed, config: Config, version: Version, tell: Tell) -> None:
     """Give a version its bytes again, after they expired. A skip gets its parent's, as they are."""
     if version.kind != "skip":

@@ -12,12 +12,12 @@ from typing import Any, TextIO
 
 import msgspec
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from learners import Learner, LearnFailed, read_recipe
 from store import ModelStore
 from store.types import Accounts, Version
 from stream.commands.opened import console, opened_model, print_json
+from stream.commands.progress import progress
 from stream.config import Config, read_config
 from stream.consumer import Options, check_unchanged, consume
 from stream.decode import Decoder
@@ -27,7 +27,7 @@ from stream.files import FileLog
 from stream.gate import Gate
 from stream.held import RAISED
 from stream.log import POLL_S_MAX, Log, within
-from stream.replay import Tell, Verification, refill, verify
+from stream.replay import Verification, refill, verify
 from stream.runs import recorded
 from stream.schema import Schema
 from stream.screen import open_screen
@@ -63,15 +63,6 @@ def train(path: Path, options: Options, *, as_json: bool) -> None:
             f"head is version {head.version}: read {told['read']:,} = {' + '.join(sum_of)}", highlight=False
         )
         console().print(scores, highlight=False)
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Tell]:
-    """Show how far a replay is, on a terminal; give what is to be told the events."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda events: bar.advance(task, events)
 
 
 def open_replay_feed(config: Config) -> Feed:

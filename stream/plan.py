@@ -68,13 +68,13 @@ def plan(store: ModelStore, revision: int, entries: Sequence[Entry]) -> Plan:
 
 
 def replayable_from(store: ModelStore, earliest: Ends) -> Version | None:
-    """Return the oldest version of head's lineage from which on the log still has all events."""
+    """Return the oldest version of head's lineage that has its bytes, and from which on the log has all events."""
     found = None
     for version in reversed(store.lineage(trained(store).version)):
         at = version.position.next_offsets()
         if any(at.get(topic, {}).get(p, 0) < first for topic, each in earliest.items() for p, first in each.items()):
             break
-        found = version
+        found = version if version.blob is not None else found
     return found
 
 

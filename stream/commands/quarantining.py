@@ -31,10 +31,11 @@ def add(
     if not reason and not dry_run:
         raise ConfigError("expected a reason", 'say why: --reason "sensor 7 sends garbage since 03:10"')
     with opened_model(path) as (config, model), _reading(config) as feed:
-        log = _log(feed, selector, labels=labels)
+        log = _log(config, feed, selector, labels=labels)
         identity = model.head()[0].position.topics[log.topic].identity
         ends, first = log.end(), log.earliest()
-        with progress("reading the log", sum(ends[p] - first[p] for p in ends)) as tell:
+        there = sum(ends[partition] - first[partition] for partition in ends)
+        with progress("reading the log", there) as tell:
             found = resolve(selector, log, feed, config, identity, tell)
         blast = blast_radius(model, found.offsets)
         entry = None
@@ -52,8 +53,8 @@ def add(
             "entry": entry.entry if entry else None,
             "selector": selector.to_json(),
             "events": len(found.offsets),
-            "read": found.looked_at,
-            "share": len(found.offsets) / found.looked_at if found.looked_at else 0.0,
+            "of": there,
+            "share": len(found.offsets) / there if there else 0.0,
             **blast_json(model, blast),
         }
     if as_json:
@@ -65,7 +66,7 @@ def add(
 def _tell_added(entry: Entry | None, selector: Selector, found: Resolved, told: dict[str, Any]) -> None:
     out = console()
     verb = "would hold" if entry is None else f"entry {entry.entry} holds"
-    share = f"{told['share']:.2%} of {found.looked_at:,} read" if found.looked_at else "none is in the log yet"
+    share = f"{told['share']:.2%} of the {told['of']:,} in the log"
     out.print(f"{verb} {len(found.offsets):,} events ({share}): {selector.told()}", highlight=False, markup=False)
     tell_blast(told)
     if entry is not None:
@@ -226,12 +227,15 @@ def _reading(config: Config) -> Iterator[Feed]:
         feed.close()
 
 
-def _log(feed: Feed, selector: Selector, *, labels: bool) -> Log:
+def _log(config: Config, feed: Feed, selector: Selector, *, labels: bool) -> Log:
     log = feed.labels if labels else feed.events
     if log is None:
         raise ConfigError("expected [labels] log for --labels, found none", "leave --labels out")
     if selector.key is not None and log.identity == log.topic:
         raise ConfigError("expected a log whose records have keys for --key, found files", "use --where on a field")
+    field = config.labels.moment if labels and config.labels else config.source.moment
+    if (selector.from_us, selector.to_us) != (None, None) and field is None and log.identity == log.topic:
+        raise ConfigError("expected times for --from and --to, found files without", "set moment to a field")
     return log
 
 

@@ -67,6 +67,15 @@ def plan(store: ModelStore, revision: int, entries: Sequence[Entry]) -> Plan:
     return Plan(base, revision, tuple(entries), union(learned.values()), back)
 
 
+def wrongly_learned(store: ModelStore, version: Version, entries: Iterable[Entry]) -> Offsets:
+    """Return which quarantined events the lineage of a version has learned."""
+    active = union(entry.offsets for entry in entries if entry.active)
+    if not active:
+        return active
+    line = {each.version for each in store.lineage(version.version)}
+    return union(learned for number, learned in learned_of(store, active).items() if number in line)
+
+
 def replayable_from(store: ModelStore, earliest: Ends) -> Version | None:
     """Return the oldest version of head's lineage that has its bytes, and from which on the log has all events."""
     found = None

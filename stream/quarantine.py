@@ -58,10 +58,9 @@ def matcher(selector: Selector, log: Log, feed: Feed, config: Config) -> Matcher
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a selector means in a log: its offsets; how many events were looked at, and up to which next offsets."""
+    """What a selector means in a log: its offsets, as far as each partition was read (its next offset)."""
 
     offsets: Offsets
-    looked_at: int
     stops: Mapping[int, int]
 
 
@@ -95,9 +94,7 @@ def resolve(
         pieces += (
             (log.topic, p, start, min(stop, first[p])) for p, each in selector.offsets.items() for start, stop in each
         )
-    looked_at = 0
     for span in scan(log, identity, begin, stops):
         pieces += ((log.topic, span.partition, span.offsets[i], span.offsets[i] + 1) for i in match.places(span))
-        looked_at += len(span)
         tell(span.stop - span.start)
-    return Resolved(Offsets.of(pieces), looked_at, ends)
+    return Resolved(Offsets.of(pieces), ends)

@@ -23,6 +23,7 @@ from stream.gate import Gate, Verdicts
 from stream.late import Late
 from stream.log import POLL_S_MAX, Batch
 from stream.owner import Owner, Vitals, who
+from stream.plan import wrongly_learned
 from stream.quarantine import Quarantine
 from stream.schedule import Schedule
 from stream.segment import OpenSegment
@@ -39,7 +40,8 @@ DETAIL_CHARS_MAX = 4000
 class Trainer:
     """One model's training: its feed (which knows where to stop), gate, store and owner.
 
-    `tell` is called with the vitals after every batch; it must be cheap. `static`: the model is not to learn.
+    `tell` is called with the vitals after every batch; it must be cheap. `static`: the model is not to learn. `clean`:
+    head's lineage has learned nothing that is quarantined; else champion does not follow it.
     """
 
     feed: Feed
@@ -54,6 +56,7 @@ class Trainer:
     quarantine: Callable[[int, list[Entry]], Quarantine]
     late: Late
     static: bool = False
+    clean: bool = True
     raises: int = 0
 
     def train(self) -> Version:
@@ -94,6 +97,7 @@ class Trainer:
         self.gate.quarantine = self.quarantine(revision, entries)
         self.owner.quarantine = revision
         self.late.find(self.store, self.feed.topics[0], head, entries)
+        self.clean = not wrongly_learned(self.store, head, entries)
 
     def _test_then_train(self, learner: Learner, batch: Batch, verdicts: Verdicts) -> None:
         """Learn a batch, and note how long it took. After a raise the learner is tainted: `LearnerTainted`."""
@@ -172,7 +176,7 @@ class Trainer:
     ) -> tuple[Version, Ref]:
         """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""
         now = time.monotonic()
-        publish = self.schedule.publishes(segment, now)
+        publish = self.clean and self.schedule.publishes(segment, now)
         try:
             new = replace(
                 new_version(learner, segment, self.run, self.config_hash, reason, kind), quarantine=self.gate.revision
@@ -189,7 +193,7 @@ class Trainer:
 
     def _publish_late(self, segment: OpenSegment) -> None:
         """Let champion follow a head that was saved before it was due, when nothing new comes to be saved."""
-        if not segment.records and self.schedule.publishes(segment, time.monotonic()):
+        if not segment.records and self.clean and self.schedule.publishes(segment, time.monotonic()):
             self.owner.check(self._vitals(segment, "idle"), time.monotonic(), at_once=True)
             self.store.move("champion", segment.parent.version, kind="publish", who=who(), why="due")
             self.schedule.published(time.monotonic())

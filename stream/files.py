@@ -17,7 +17,8 @@ from store.types import Cursor, TopicPosition
 from stream.errors import ConfigError, LogMismatch, StreamError
 from stream.filebytes import COMPRESSED
 from stream.lines import LineCounter, LineReader
-from stream.log import EVENTS_PER_POLL_MAX, Batch, Format, Span, record_hash, start_offsets
+from stream.log import EVENTS_PER_POLL_MAX, Batch, Format, Span, record_hash
+from stream.starts import start_offsets
 from stream.topics import columns, is_directory, line_format, partition_files
 
 NAP_S = 0.03

@@ -11,13 +11,11 @@ Invariants of every log (tests/laws/test_logs.py runs on each implementation):
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from store.types import Cursor, TopicPosition
-from stream.errors import ConfigError
 
 EVENTS_PER_POLL_MAX = 500
 """Larger batches bring no speed and make a slow model deaf."""
@@ -249,56 +247,3 @@ def record_hash(value: bytes) -> str:
     '44136fa355b3678a1146ad16f7e8649e'
     """
     return hashlib.sha256(value).hexdigest()[:32]
-
-
-def start_offsets(
-    where: str | int | Mapping[int, int],
-    earliest: Callable[[], dict[int, int]],
-    end: Callable[[], dict[int, int]],
-    since: Callable[[int], dict[int, int]],
-) -> dict[int, int]:
-    """Return the offsets that `where` means (see `Log.start`); `since` gives them for a time in ms since 1970.
-
-    >>> start_offsets("latest", lambda: {0: 2}, lambda: {0: 9}, lambda ms: {})
-    {0: 9}
-    >>> start_offsets({1: 4}, lambda: {0: 2, 1: 0}, lambda: {0: 9, 1: 9}, lambda ms: {})
-    {0: 2, 1: 4}
-    """
-    if where == "earliest":
-        return earliest()
-    if where == "latest":
-        return end()
-    if isinstance(where, str):
-        return since(time_ms(where))
-    first, stop = earliest(), end()
-    if isinstance(where, int):
-        if len(first) != 1:
-            raise ConfigError(
-                f"expected an offset for each partition, found {where} for {len(first)} partitions",
-                "write a table of partition = offset",
-            )
-        where = dict.fromkeys(first, where)
-    for partition, offset in where.items():
-        if partition not in first:
-            raise ConfigError(f"expected one of the partitions {sorted(first)}, found {partition}")
-        if not first[partition] <= offset <= stop[partition]:
-            raise ConfigError(
-                f"expected an offset in {first[partition]}..{stop[partition]} of partition {partition}, found {offset}",
-                "start at an offset that the log has",
-            )
-    return first | dict(where)
-
-
-def time_ms(text: str) -> int:
-    """Return an ISO time in ms since 1970; without an offset it is UTC. Raises `ConfigError`.
-
-    >>> time_ms("1970-01-01T00:00:01.5"), time_ms("1970-01-01T01:00+01:00")
-    (1500, 0)
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(
-            f'expected "earliest", "latest", an ISO time or offsets, found {text!r}', "for example 2026-03-01T03:10:00Z"
-        ) from error
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

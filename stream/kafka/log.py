@@ -18,7 +18,8 @@ from store.types import Cursor, TopicPosition
 from stream.errors import LogLost, LogMismatch, LogUnreachable, StreamError
 from stream.kafka.address import consumer_settings
 from stream.kafka.topic import ASK_S_MAX, KafkaTopic, News, Outage, Watch, client
-from stream.log import EVENTS_PER_POLL_MAX, Batch, Format, Span, record_hash, start_offsets
+from stream.log import EVENTS_PER_POLL_MAX, Batch, Format, Span, record_hash
+from stream.starts import start_offsets
 
 LINGER_S = 0.005
 """How long a poll waits for more events once it has one: a full pipe fills a batch sooner, a trickle is not delayed."""

@@ -31,6 +31,7 @@ ADDED_IN_0002 = (
     ("score_points", "clock_us"),
     ("segment_runs", "merged"),
 )
+ADDED_IN_0004 = (("models", "quarantine"), ("versions", "quarantine"), ("versions", "covers"))
 ADDED_IN_0003 = (("held_events", "sha256"), ("held_events", "held_at"))
 
 # -- opening
@@ -96,8 +97,9 @@ def test_an_upgrade_from_the_first_schema_keeps_what_was_saved(store_url: str) -
         saved = save(model, points=(ScorePoint(5, {"Accuracy": {"cumulative": 0.5}}),))
         segment = model.segment(saved.version)
         with transaction(store._engine, write=True) as connection:
-            connection.execute(text("DROP TABLE resumes"))
-            for table, column in (*ADDED_IN_0002, *ADDED_IN_0003):
+            for table in ("rebuilds", "quarantine_changes", "quarantine_ranges", "quarantine", "resumes"):
+                connection.execute(text(f"DROP TABLE {table}"))
+            for table, column in (*ADDED_IN_0002, *ADDED_IN_0003, *ADDED_IN_0004):
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
             connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '0001'"))
     assert Store.upgrade(store_url) == ("0001", SCHEMA_REVISION)

@@ -133,7 +133,8 @@ class ModelStore(Resumes, Rebuilds):
     def expire(self, *, keep_last: int, dry_run: bool, now: datetime) -> list[int]:
         """Delete the bytes of versions, never the versions; return which (with `dry_run`: would be).
 
-        Kept: what references point to, genesis, the last `keep_last` by number, and the last of each day (UTC).
+        Kept: what references point to or a rebuild goes on from, genesis, the last `keep_last` by number, and the last
+        of each day (UTC).
         """
         with self._writing() as connection:
             return retention.expire(connection, self.name, keep_last=keep_last, dry_run=dry_run, now=now)

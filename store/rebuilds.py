@@ -135,6 +135,11 @@ class Rebuilds(Quarantines):
             _set(connection, self.name, rebuild.rebuild, {"state": state, "ended_at": self._clock()})
 
 
+def going_on_from(connection: Connection, model: str) -> set[int]:
+    """Return the versions that rebuilds under way go on from: they need the bytes."""
+    return {each.tip for each in _every(connection, model) if each.state == "running"}
+
+
 def _over(rebuild: Rebuild, host: str) -> bool:
     """Tell whether its process has ended; of another host that cannot be seen, and it is taken to be at work."""
     return rebuild.host == host and gone(rebuild.pid, rebuild.pid_started)

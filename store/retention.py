@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
 
-from store import blobs, refs, snapshots
+from store import blobs, rebuilds, refs, snapshots
 from store.schema import versions
 
 _AT_ONCE = 500  # versions named in one statement: far below what either database takes
@@ -27,7 +27,7 @@ class Kept(NamedTuple):
 def expire(connection: Connection, model: str, *, keep_last: int, dry_run: bool, now: datetime) -> list[int]:
     """Delete the bytes of old versions and return their numbers. Contract: `ModelStore.expire`."""
     snapshots.lock_model(connection, model)
-    pinned = {ref.version for ref in refs.every(connection, model)}
+    pinned = {ref.version for ref in refs.every(connection, model)} | rebuilds.going_on_from(connection, model)
     old = expendable(_every(connection, model), pinned=pinned, keep_last=keep_last)
     if not dry_run:
         for start in range(0, len(old), _AT_ONCE):

@@ -20,7 +20,7 @@ from store import (
     StoreError,
     StoreUnreachable,
 )
-from store.engine import transaction
+from store.engine import _WRITES, transaction
 from store.schema import blobs, versions
 from tests.store.values import child, counts, genesis, save
 
@@ -30,12 +30,12 @@ from tests.store.values import child, counts, genesis, save
 def test_a_connection_cut_before_the_commit_saves_nothing(postgres_url: str) -> None:
     with Store.open(postgres_url, create=True) as store:
         model = store.model("elec2")
-        with _cut_at_commit(store, postgres_url, committed=False), pytest.raises(StoreUnreachable):
+        with cut_at_commit(store, postgres_url, committed=False), pytest.raises(StoreUnreachable):
             model.create(genesis(), config={}, who="ann")
         assert not model.exists()
         model.create(genesis(), config={}, who="ann")
         before, (version, ref) = counts(store), model.head()
-        with _cut_at_commit(store, postgres_url, committed=False), pytest.raises(StoreUnreachable):
+        with cut_at_commit(store, postgres_url, committed=False), pytest.raises(StoreUnreachable):
             model.save(child(version), ref=ref, who="ann")
         assert counts(store) == before
         assert save(model).version == 2
@@ -44,16 +44,16 @@ def test_a_connection_cut_before_the_commit_saves_nothing(postgres_url: str) -> 
 def test_a_connection_cut_after_the_commit_has_saved(postgres_url: str) -> None:
     with Store.open(postgres_url, create=True) as store:
         model = store.model("elec2")
-        with _cut_at_commit(store, postgres_url, committed=True):
+        with cut_at_commit(store, postgres_url, committed=True):
             version, ref = model.create(genesis(), config={}, who="ann")
-        with _cut_at_commit(store, postgres_url, committed=True):
+        with cut_at_commit(store, postgres_url, committed=True):
             saved = model.save(child(version), ref=ref, who="ann", publish=True)
         assert saved == model.head()
         assert [v.version for v in model.versions()] == [1, 2]
 
 
-class _cut_at_commit:  # noqa: N801 (reads as a statement)
-    """Terminate the server's side of the next connection that commits, before or after it has."""
+class cut_at_commit:  # noqa: N801 (reads as a statement)
+    """Terminate the server's side of the next connection that commits what it wrote, before or after it has."""
 
     def __init__(self, store: Store, url: str, *, committed: bool) -> None:
         self.engine, self.url, self.committed = store._engine, url.replace("+psycopg", ""), committed
@@ -67,7 +67,7 @@ class _cut_at_commit:  # noqa: N801 (reads as a statement)
         assert self.done
 
     def cut(self, connection: object) -> None:
-        if self.done:
+        if self.done or not connection.get_execution_options()[_WRITES]:
             return
         self.done = True
         raw = connection.connection.dbapi_connection

@@ -14,9 +14,11 @@ from learners.pending import LabelPolicy
 from learners.predictor import Prediction
 from learners.progressive import Scores
 from learners.recipe import Recipe, Task, read_recipe
+from learners.tape import Culprit
 from learners.weights import Weights
 
 __all__ = [
+    "Culprit",
     "LabelPolicy",
     "LearnFailed",
     "Learner",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import chain
+from math import isfinite
 from typing import Any, Protocol
 
 import numpy as np
@@ -87,16 +89,35 @@ def _answer(answer: Answer) -> list[Any]:
 
 def check_golden(golden: str, predict: Callable[[Mapping[str, Any]], Answer]) -> None:
     """Raise StateError unless the model answers the golden inputs as it did, bit for bit."""
-    try:
-        value = json.loads(golden)
-        inputs = [{name: read(pair) for name, *pair in x} for x in value["inputs"]]
-        pairs = list(zip(inputs, value["answers"], strict=True))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise StateError(f"the golden predictions cannot be read: {error}", "restore another version") from error
-    for index, (x, expected) in enumerate(pairs):
+    for index, (x, expected) in enumerate(_read_golden(golden)):
         found = _answer(predict(x))
         if found != expected:
             raise StateError(
                 f"golden prediction {index} differs: expected {expected}, found {found}",
                 "the bytes were altered, or other versions of Python, river or numpy read them: rebuild the version",
             )
+
+
+def sound_inputs(golden: str) -> list[dict[str, Any]]:
+    """Return the golden inputs whose answers had no number that is not finite. Raises StateError.
+
+    >>> golden = '{"inputs": [[["a", "int", "1"]], [["a", "int", "2"]]], "answers": [[["float", "nan"], null], '
+    >>> sound_inputs(golden + '[["float", "0x1.0p+0"], null]]}')
+    [{'a': 2}]
+    """
+    return [x for x, (y_pred, listed) in _read_golden(golden) if _is_sound([*y_pred, *chain(*listed or ())])]
+
+
+def _is_sound(texts: Sequence[str]) -> bool:
+    return all(
+        kind != "float" or isfinite(read((kind, text))) for kind, text in zip(texts[::2], texts[1::2], strict=True)
+    )
+
+
+def _read_golden(golden: str) -> list[tuple[dict[str, Any], list[Any]]]:
+    try:
+        value = json.loads(golden)
+        inputs = [{name: read(pair) for name, *pair in x} for x in value["inputs"]]
+        return list(zip(inputs, value["answers"], strict=True))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise StateError(f"the golden predictions cannot be read: {error}", "restore another version") from error

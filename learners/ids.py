@@ -73,6 +73,12 @@ class Ids:
             del self.numbers[name]
             (self.labeled if defaulted else self.over)[name] = now
 
+    def strike(self, number: int, now: int) -> None:
+        """Note that the event with this number is over, though its label may come."""
+        for name in [name for name, each in self.numbers.items() if each == number]:
+            del self.numbers[name]
+            self.over[name] = now
+
     def forget(self, before: int | None, most: int) -> None:
         """Let go of what came before a time (None: of nothing), or is too much."""
         while self.early and (len(self.early) > most or _is_before(next(iter(self.early.values()))[0], before)):

@@ -7,17 +7,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
+from learners.doubt import Doubt
 from learners.errors import LearnFailed
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.joined import Turn, join_then_reveal
 from learners.making import Making, untrained_parts
 from learners.outputs import Digest, Outputs
 from learners.parts import Parts, Point, Sealed
-from learners.pending import Pending
+from learners.pending import Entry, Pending
 from learners.predictor import Prediction, Predictor
 from learners.progressive import Scores
 from learners.recipe import Recipe
@@ -28,8 +29,10 @@ from learners.state import dump, load, load_all
 class Learner:
     """Learns events in order, each after its prediction. Not thread-safe; make it by `new` or `restore`."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, golden: str | None = None) -> None:
+        parts.lessons = getattr(parts, "lessons", ())  # older bytes have none
         self._parts = parts
+        self.doubt = Doubt(parts, golden)
         self._predictor = Predictor(parts.model, parts.recipe.task, probabilities=parts.probabilities)
         self._digest = Digest()
         self._points: list[Point] = []
@@ -69,6 +72,11 @@ class Learner:
         """Whether the model is static: it is asked and judged as ever, and learns nothing."""
         return self._parts.static_since is not None
 
+    @property
+    def asked(self) -> int:
+        """Events asked since the model was new: the number of the next one."""
+        return self.learned if self._parts.pending is None else self._parts.pending.asked
+
     def switch(self, *, static: bool) -> None:
         """Make the model static from here on, or let it learn again."""
         self._parts.static_since = self.learned if static else None
@@ -105,8 +113,7 @@ class Learner:
         assert len(xs) == len(ys)
         if self._parts.pending is not None:
             events = list(zip(xs, ys, moments, dues, strict=True))
-            pending = self._parts.pending
-            self._judge_all(pending, ask_then_reveal(pending, self._predictor.ask, self._parts.learn_revealed, events))
+            self._judge_all(self._parts.pending, ask_then_reveal(self._parts.pending, *self._calls_later, events))
             return
         start = 0
         while start < len(xs):
@@ -119,12 +126,18 @@ class Learner:
         parts = self._parts
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
         with parts.learning():
-            raw = predict_then_learn(self._predictor.ask, parts.learn, xs, ys, first)
-        outputs = self._answered(raw)
+            raw = predict_then_learn(*self.doubt.calls(self._predictor.ask, parts.learn), xs, ys, first)
+        outputs = self._answered(xs, raw)
         parts.board.score(xs, ys, outputs, parts.board.rivals.answer(xs, ys))
         parts.learned += len(ys)
+        last = list(parts.inputs)[-len(ys) :]
+        self.doubt.learned([Entry(x, y) for x, y in zip(last, ys[-INPUTS_MAX:], strict=True)])
 
-    def _answered(self, raw: Sequence[Any]) -> Outputs:
+    @property
+    def _calls_later(self) -> tuple[Callable[[Any], Any], Callable[[Entry], Any]]:
+        return self.doubt.calls_later(self._predictor.ask, self._parts.learn_revealed)
+
+    def _answered(self, xs: Sequence[Mapping[str, Any]], raw: Sequence[Any]) -> Outputs:
         """Take in what the model answered to the next events: into the digest, and the counts of unusable answers."""
         try:
             outputs = self._predictor.outputs(raw)
@@ -132,6 +145,7 @@ class Learner:
         except Exception as error:  # the model may be the user's own, and answer anything
             raise LearnFailed(None, error) from error
         self._parts.board.ask(outputs)
+        self.doubt.take(xs, outputs)
         return outputs
 
     def take_turns(self, turns: Sequence[Turn]) -> None:
@@ -142,8 +156,7 @@ class Learner:
         pending = self._parts.pending
         assert pending is not None, "labels come later"
         assert pending.ids is not None, "labels have a log of their own"
-        rounds = join_then_reveal(pending, pending.ids, self._predictor.ask, self._parts.learn_revealed, turns)
-        self._judge_all(pending, rounds)
+        self._judge_all(pending, join_then_reveal(pending, pending.ids, *self._calls_later, turns))
 
     def _judge_all(self, pending: Pending, rounds: Iterator[Round]) -> None:
         while (part := self._next(rounds)) is not None:
@@ -152,10 +165,27 @@ class Learner:
         pending.gone.clear()
         pending.pack()
 
+    @property
+    def struck(self) -> tuple[int, ...]:
+        """The numbers of the events that were struck out, since the model was new."""
+        return () if self._parts.pending is None else self._parts.pending.struck
+
+    def strike(self, numbers: Iterable[int]) -> None:
+        """Let pending events expire now, by the numbers in which they were asked: the model cannot learn their labels.
+
+        What is not pending is left alone.
+        """
+        pending = self._parts.pending
+        if pending is not None:
+            for number in numbers:
+                pending.strike(number)
+            self._parts.health.take((), (), pending.gone)
+            pending.gone.clear()
+
     def close(self) -> None:
         """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""
         if self._parts.pending is not None:
-            self._judge_all(self._parts.pending, reveal_the_rest(self._parts.pending, self._parts.learn_revealed))
+            self._judge_all(self._parts.pending, reveal_the_rest(self._parts.pending, self._calls_later[1]))
 
     def _next(self, rounds: Iterator[Round]) -> Round | None:
         with self._parts.learning():  # only here: a static rival that is asked learns nothing
@@ -164,10 +194,11 @@ class Learner:
     def _judge(self, part: Round) -> None:
         """Note what was answered, and score what was revealed."""
         self._parts.inputs.extend([dict(entry.x) for entry in part.asked[-INPUTS_MAX:]])
-        outputs = self._answered(part.raw)
+        outputs = self._answered([entry.x for entry in part.asked], part.raw)
         self._parts.board.rivals.answer_ahead(part, outputs, self.learned)
         self._score_revealed(part)
         self._parts.health.take(part.asked, part.revealed, ())
+        self.doubt.learned(part.revealed)
 
     def _score_revealed(self, part: Round) -> None:
         """Judge what was predicted when each was asked; record points at every multiple of `window`, at its clock."""
@@ -233,10 +264,14 @@ class Learner:
         digest, points = self._digest.hexdigest(), tuple(self._points)
         self._digest, self._points = Digest(), []
         self._parts.board.renew()
+        self._parts.lessons = self.doubt.lessons()
         pending = self._parts.pending
         state = dump({"parts": replace(self._parts, pending=None)}, () if pending is None else pending.pieces())
-        golden = write_golden(self._parts.inputs, Learner(load(state)["parts"]).predict_one)
-        return Sealed(state, self.learned, digest, golden, scores, beside, points, details)
+        copy = Learner(load(state)["parts"])
+        golden = write_golden(self._parts.inputs, copy.predict_one)
+        broken = self.doubt.seal(copy._parts.model, golden)
+        ruin = None if broken is None else broken.in_words()
+        return Sealed(state, self.learned, digest, golden, scores, beside, points, details, ruin)
 
     @classmethod
     def restore(cls, state: bytes, golden: str | None = None) -> Learner:
@@ -248,4 +283,4 @@ class Learner:
             check_golden(golden, cls(load(state)["parts"]).predict_one)
         read, pending = load_all(state, Pending.of)
         read["parts"].pending = pending
-        return cls(read["parts"])
+        return cls(read["parts"], golden)

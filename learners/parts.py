@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +45,8 @@ class Sealed:
     rival "Static": how many events had been learned before, how many were judged since, and of the rival "absent";
     "intervals": {metric: {"low", "high", "level", "why"}}; "against": {rival: {"metric", "difference", "low", "high",
     "level", "better", "events", "why"}}, where better is "model", the rival, or None.
+
+    `ruin` tells what the model can no longer answer though it could, None if it is sound: do not keep such a version.
     """
 
     state: bytes
@@ -55,6 +57,7 @@ class Sealed:
     baselines: Mapping[str, Scores]
     points: tuple[Point, ...]
     details: Mapping[str, Any]
+    ruin: str | None = None
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class Parts:
     """All that is saved. `learned` counts events of the whole lineage: their label came, and they were judged.
 
     `static_since` is the count from which on the model is static: it is asked and judged, and learns nothing. `weights`
-    say what each event counts for when it is learned.
+    say what each event counts for when it is learned. `lessons` are the last events learned, when it was saved.
     """
 
     recipe: Recipe
@@ -80,6 +83,7 @@ class Parts:
     static_since: int | None = None
     health: Health = field(default_factory=Health)
     weights: Weights = UNWEIGHTED
+    lessons: Sequence[str] = ()
 
     def learning(self) -> AbstractContextManager[Any]:
         """Return the context in which events are asked and learned."""
@@ -89,15 +93,26 @@ class Parts:
     @property
     def learn(self) -> Callable[..., Any]:
         """What is done with an event whose label has come; nothing while the model is static."""
-        learn = self._learn_weighted if self.weights else self.model.learn_one
-        learn = learn if self.static_since is None else _learn_nothing
-        static = self.board.rivals.static
+        learn, static = self._learn, self.board.rivals.static
         return learn if static is None else static.copying(self.model, learn, self.learned)
 
     @property
     def learn_revealed(self) -> Callable[[Entry], Any]:
         """What is done with a pending event when its label comes."""
-        learn = self.learn
+        return self._with_age(self.learn)
+
+    @property
+    def learn_alone(self) -> Callable[[Entry], Any]:
+        """What the model does with an event, and nobody beside it."""
+        return self._with_age(self._learn)
+
+    @property
+    def _learn(self) -> Callable[..., Any]:
+        if self.static_since is not None:
+            return _learn_nothing
+        return self._learn_weighted if self.weights else self.model.learn_one
+
+    def _with_age(self, learn: Callable[..., Any]) -> Callable[[Entry], Any]:
         if self.weights.half_life is None:
             return lambda entry: learn(entry.x, entry.y)
         return lambda entry: learn(entry.x, entry.y, age_of(entry))

@@ -30,7 +30,7 @@ class Entry:
     """One pending event: features, label (None: nobody knows it yet), and what was answered (`rivals.WIDTH`).
 
     The answers come after the batch. `asked_at` is when it was asked, `known_at` when its label became known, and is
-    not known before: microseconds, as floats, since those are packed.
+    not known before: microseconds, as floats, since those are packed. `number` is not known before, either.
     """
 
     x: dict[str, Any]
@@ -38,12 +38,13 @@ class Entry:
     answers: tuple[Any, ...] = ()
     asked_at: float = 0.0
     known_at: float = 0.0
+    number: int = -1
 
 
 _values: Callable[[Entry], tuple[Any, ...]] = attrgetter("x", "y", "answers", "asked_at")
 """What is packed of an entry: its first fields."""
 
-_PLAIN = ("policy", "asked", "expired", "late", "clock")
+_PLAIN = ("policy", "asked", "expired", "late", "clock", "struck")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Pending:
 
     `entries` are by the number of the event, in the order asked; those before `packed_to` are packed, or were few when
     they could be. `due` has their times. `ids` are there where labels have a log of their own. `gone` are
-    the events that expired since somebody last looked (and cleared it).
+    the events that expired since somebody last looked (and cleared it). `struck` are the numbers of events that were
+    struck out.
     """
 
     policy: LabelPolicy
@@ -80,6 +82,7 @@ class Pending:
     packer: Packer = field(default_factory=Packer)
     ids: Ids | None = None
     gone: list[Entry] = field(default_factory=list)
+    struck: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -94,6 +97,8 @@ class Pending:
             "late": self.late,
             "clock_us": self.clock,
         }
+        if self.struck:
+            account["struck"] = list(self.struck)
         return account if self.ids is None else account | {"records": self.ids.account()}
 
     def turn(self, moment: int) -> int:
@@ -121,9 +126,19 @@ class Pending:
     def take(self, number: int) -> Entry:
         """Take out a pending event by its number."""
         entry = self._opened(self.entries.pop(number))
+        entry.number = number
         if len(self.due) > 2 * len(self.entries) + DUE_SLACK:
             self.due.keep(self.entries)
         return entry
+
+    def strike(self, number: int) -> None:
+        """Let a pending event expire now: the model cannot learn its label. One that is not pending is left alone."""
+        if number not in self.entries:
+            return
+        self._expire(self.take(number))
+        self.struck += (number,)
+        if self.ids is not None:
+            self.ids.strike(number, self.clock or 0)
 
     def refuse(self, entry: Entry) -> None:
         """Let an event that was asked expire at once."""
@@ -141,7 +156,7 @@ class Pending:
             if kept is None:  # it was taken out
                 continue
             entry = self._opened(kept)
-            entry.known_at = float(item[0])
+            entry.known_at, entry.number = float(item[0]), item[1]
             if entry.y is None:
                 self._expire(entry)
             else:
@@ -158,7 +173,7 @@ class Pending:
                 self.due.push(item)
             else:
                 del self.entries[item[1]]
-                entry.known_at = float(item[0])
+                entry.known_at, entry.number = float(item[0]), item[1]
                 yield entry
 
     def entry(self, number: int) -> Entry | None:

@@ -142,7 +142,10 @@ class HeldEvent:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What a version read since its parent: runs in the order they were read, and every hold among them."""
+    """What a version read since its parent: runs in the order they were read, and every hold among them.
+
+    A hold of what it has not read is of an event of before: it was pending, and was struck out.
+    """
 
     runs: tuple[Run, ...] = ()
     holds: tuple[Hold, ...] = ()
@@ -151,6 +154,18 @@ class Segment:
     def events(self) -> int:
         """Events read (not skipped, not lost)."""
         return sum(run.events for run in self.runs if run.kind in ("read", "late"))
+
+    def has_read(self, hold: Hold) -> bool:
+        """Tell whether an event is among those that were read.
+
+        >>> Segment((Run("t", 0, 5, 9, 4),)).has_read(Hold("t", 0, 9, "learner_raised"))
+        False
+        """
+        place = hold.topic, hold.partition
+        return any(
+            (run.topic, run.partition) == place and run.start <= hold.offset < run.stop and run.kind in ("read", "late")
+            for run in self.runs
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from stream.schema import Schema
 from stream.screen import Screen
 from stream.sources import open_feed
 from stream.stop import Stop
+from stream.taint import Taint
 from stream.trainer import Trainer
 
 STANDBY_S = 0.5
@@ -193,9 +194,10 @@ class _Consumer:
         reopen(model)
         schema = Schema.from_json(model.head()[0].schema)
         feed.ends = feed.end() if self.options.until_end or feed.finite else None
+        gate = open_gate(feed, self.config, schema, live=True)
         trainer = Trainer(
             feed=feed,
-            gate=open_gate(feed, self.config, schema, live=True),
+            gate=gate,
             store=model,
             owner=Owner(model, run.process, run.run, epoch),
             schedule=self._schedule(model),
@@ -205,6 +207,7 @@ class _Consumer:
             tell=self.screen.training,
             quarantine=lambda revision, entries: Quarantine(revision, entries, feed, self.config),
             late=Late(lambda: open_feed(self.config, until_end=True, group=f"tidemark-{self.config.model.name}-late")),
+            taint=Taint(feed, gate, open_gate(feed, self.config, schema, live=False), model),
             static=self.config.model.mode == "static",
         )
         gc.collect()
@@ -214,7 +217,7 @@ class _Consumer:
                 head = trainer.train()
                 return trainer.close_labels() if self.options.close and not self.stop.requested else head
             except HeadMoved:
-                trainer.gate.forget()  # what the model raised on elsewhere may be learned from here
+                trainer.taint.forget()  # what ruined the model elsewhere may be learned from here
                 reopen(model)
                 self.screen.moved(*model.head())
             except LearnerTainted as tainted:

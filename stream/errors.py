@@ -42,7 +42,11 @@ class LearnerFailed(StreamError):
 
 
 class LearnerTainted(StreamError):
-    """A model raised in the middle of an event: restore it from head, and go on without that event."""
+    """A model was ruined by an event: restore it from head, and go on without that event."""
+
+
+class ModelRuined(StreamError):
+    """A model that was to be saved can no longer answer what it could."""
 
 
 class NotEqual(StreamError):

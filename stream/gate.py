@@ -15,7 +15,7 @@ from stream.config import Config
 from stream.decode import Decoder
 from stream.feed import Feed
 from stream.fields import Fault
-from stream.held import RAISED, Keeping
+from stream.held import Keeping
 from stream.labels import LabelDecoder
 from stream.log import EVENT_BYTES_MAX, LABEL, Batch, Merged, Span
 from stream.quarantine import Quarantine
@@ -53,17 +53,13 @@ class Verdicts:
         else:
             learner.test_then_train(self.xs, self.ys, self.moments, self.dues)
 
-    def place(self, index: int) -> tuple[int, int]:
-        """Return (partition, offset) of an example.
+    def places(self) -> list[tuple[int, int]]:
+        """Return (partition, offset) of each example, in order.
 
-        >>> Verdicts([], [], [(0, [5, 7]), (1, [3])], [], [], []).place(2)
-        (1, 3)
+        >>> Verdicts([], [], [(0, [5, 7]), (1, [3])], [], [], []).places()
+        [(0, 5), (0, 7), (1, 3)]
         """
-        for partition, offsets in self.offsets:
-            if index < len(offsets):
-                return partition, offsets[index]
-            index -= len(offsets)
-        raise IndexError(index)
+        return [(partition, offset) for partition, offsets in self.offsets for offset in offsets]
 
 
 class Gate:
@@ -79,12 +75,12 @@ class Gate:
         self._distrusted: dict[int, dict[int, Fault]] = {}
         self.quarantine: Quarantine | None = None
 
-    def distrust(self, partition: int, offset: int, detail: str) -> None:
-        """Hold this event from now on: the model raised on it."""
-        self._distrusted.setdefault(partition, {})[offset] = Fault(RAISED, detail)
+    def distrust(self, partition: int, offset: int, fault: Fault) -> None:
+        """Hold this event from now on: it ruins the model."""
+        self._distrusted.setdefault(partition, {})[offset] = fault
 
     def forget(self) -> None:
-        """Trust again what the model raised on."""
+        """Trust again what ruined the model."""
         self._distrusted.clear()
 
     @property
@@ -114,6 +110,11 @@ class Gate:
         An event that is faulty today though it was not held then is held too: the caller sees one hold too many.
         """
         return self._judge(batch, _as_recorded(recorded))
+
+    def hold(self, batch: Batch, partition: int, offset: int, fault: Fault) -> HeldEvent:
+        """Return an event of a batch as held."""
+        span = next(span for span in batch.spans if span.partition == partition and offset in span.offsets)
+        return self._hold(self._topic, span, span.offsets.index(offset), fault)
 
     def _judge(self, batch: Batch, known: Mapping[tuple[str, int], Mapping[int, Fault]]) -> Verdicts:
         verdicts = Verdicts([], [], [], [], [], [])

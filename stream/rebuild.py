@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +18,7 @@ from store.offsets import Offsets
 from store.rebuilds import Rebuild
 from store.types import Hold, NewVersion, Ref, Run, Segment, Version
 from stream.config import Config
-from stream.errors import LearnerFailed, LogLost
+from stream.errors import LogLost, ModelRuined
 from stream.feed import Feed
 from stream.gate import Gate, Recorded, open_gate
 from stream.held import QUARANTINED, RAISED, TAINTED, TOO_OLD
@@ -27,12 +26,13 @@ from stream.log import Batch, Ends
 from stream.owner import who
 from stream.plan import Plan, parent_of, point, replayable_from, trained, union
 from stream.quarantine import Quarantine
-from stream.replay import learner_at, read_segment
+from stream.replay import learner_at, read_segment, struck
 from stream.runs import OpenRun
 from stream.schema import Schema
-from stream.segment import OpenSegment
+from stream.segment import UNREAD, OpenSegment
+from stream.taint import Taint, asked_before
 from stream.times import TIME_AHEAD
-from stream.trainer import DETAIL_CHARS_MAX, RAISES_MAX, new_version
+from stream.trainer import new_version
 
 LAPS_MAX = 3
 FROM_THE_RECORD = (TIME_AHEAD, TOO_OLD, RAISED, TAINTED)
@@ -55,7 +55,6 @@ class Rebuilder:
     accept_gap: bool = False
     take_over: bool = False
     earliest: Ends = field(default_factory=dict)
-    raises: int = 0
 
     def rebuild(self, why: str) -> tuple[Ref, Rebuild]:
         """Rebuild, and move head. Raises RebuildOutdated if the quarantine changed, `LogLost` if events are gone."""
@@ -110,16 +109,15 @@ class Rebuilder:
             new = self._skipped(tip, version)
             return learner, self.store.rebuild_save(rebuild, new)[1]
         gate = self._gate(tip)
+        again = open_gate(self.feed, self.config, Schema.from_json(tip.schema), live=False)
+        taint = Taint(self.feed, gate, again, self.store)
         while True:
+            segment = OpenSegment.after(self.feed.topics, tip)
             try:
-                new = self._replayed(learner, gate, tip, version)
-            except LearnFailed as failed:
-                raise LearnerFailed(f"the model raised {failed.cause!r} as it was to be saved", "") from failed
-            except _Raised as raised:
-                self.raises += 1
-                if self.raises > RAISES_MAX:
-                    raise LearnerFailed(f"the model raised on {self.raises} events: {raised.cause!r}", "") from raised
-                gate.distrust(*raised.place, "".join(traceback.format_exception(raised.cause))[-DETAIL_CHARS_MAX:])
+                taint.strike(learner, segment)
+                new = self._replayed(learner, gate, segment, version)
+            except (LearnFailed, ModelRuined) as failed:
+                taint.find(segment, failed, lambda: None)
                 learner = learner_at(self.store, self.feed, self.config, tip, lambda _: None)
                 continue
             return learner, self.store.rebuild_save(rebuild, new)[1]
@@ -154,25 +152,22 @@ class Rebuilder:
             covers=version.version,
         )
 
-    def _replayed(self, learner: Learner, gate: Gate, tip: Version, version: Version) -> NewVersion:
+    def _replayed(self, learner: Learner, gate: Gate, segment: OpenSegment, version: Version) -> NewVersion:
         if version.kind in ("freeze", "thaw"):
             learner.switch(static=version.kind == "freeze")
         recorded = self.store.segment(version.version)
+        self._strike(learner, segment, recorded, version)
         lost, left = self._clip(recorded, version)
         known = self._known(recorded.holds)
-        segment = OpenSegment.after(self.feed.topics, tip)
         for run in lost:
             segment.pass_over(run)
         for batch in read_segment(self.feed, left, version.position):
-            kept = self._due(batch, tip, segment) if batch.late else batch
+            kept = self._due(batch, segment) if batch.late else batch
             verdicts = gate.judge(kept, known)
             try:
                 verdicts.teach(learner)
-            except LearnFailed as failed:
-                if failed.index is None:
-                    raise
-                raise _Raised(verdicts.place(failed.index), failed.cause) from failed
-            segment.extend(kept, verdicts, learner)
+            finally:
+                segment.extend(kept, verdicts, learner)
             self.tell(len(batch))
         points = self.store.points(version.version, last=1)
         if points and points[0][0] == version.version and points[0][1].events == version.accounts.learned:
@@ -184,16 +179,32 @@ class Rebuilder:
         """Return what was held that stays held: it cannot be judged again, or is learned later in a late run."""
         late = union(entry.offsets for entry in self.plan.entries if entry.release == "late")
         known: dict[tuple[str, int], dict[int, str]] = {}
-        for hold in holds:
+        line = {version.version for version in self.store.lineage(trained(self.store).version)}
+        ruinous = [each for reason in (RAISED, TAINTED) for each in self.store.all_holds(reason=reason)]
+        for hold in (*holds, *(hold for version, hold in ruinous if version in line)):  # some were struck out later
             stays = hold.reason == QUARANTINED and late.has(hold.topic, hold.partition, hold.offset)
             if stays or hold.reason in FROM_THE_RECORD:
                 known.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason
         return known
 
-    def _due(self, batch: Batch, tip: Version, segment: OpenSegment) -> Batch:
+    def _strike(self, learner: Learner, segment: OpenSegment, recorded: Segment, version: Version) -> None:
+        """Strike out again what was pending before the base; what came after it is held as it is read."""
+        assert self.plan.base is not None
+        before = self.plan.base
+        position, asked = before.position.topics[self.feed.topics[0]].cursors, asked_before(before)
+        if numbers := [number for number in struck(version) if number < asked and number not in learner.struck]:
+            out = {
+                point(hold)
+                for hold in recorded.holds
+                if not recorded.has_read(hold) and hold.offset < position.get(hold.partition, UNREAD).next_offset
+            }
+            learner.strike(numbers)
+            segment.strike(numbers, [held for held in self.store.held() if point(held.hold()) in out], learner)
+
+    def _due(self, batch: Batch, segment: OpenSegment) -> Batch:
         """Leave out of a late batch what this lineage has learned in its place, and what is held again."""
         assert self.plan.base is not None
-        line = {version.version for version in self.store.lineage(tip.version)}
+        line = {version.version for version in self.store.lineage(segment.parent.version)}
         held = [point(hold) for version, hold in self.store.all_holds(reason=QUARANTINED) if version in line]
         held += [point(hold.hold()) for hold in segment.held if hold.reason == QUARANTINED]
         active = union(entry.offsets for entry in self.plan.entries if entry.active)
@@ -222,14 +233,6 @@ class Rebuilder:
                 lost.append(Run(run.topic, run.partition, run.start, stop, 0, "gap"))
                 left += [replace(run, start=first)] if first < run.stop else []
         return lost, Segment(tuple(left), segment.holds)
-
-
-class _Raised(Exception):
-    """The model raised on the event at a place."""
-
-    def __init__(self, place: tuple[int, int], cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.place, self.cause = place, cause
 
 
 def _too_old(store: ModelStore, earliest: Ends, version: Version, run: Run, first: int) -> Iterator[str]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from learners import Learner, LearnFailed, Sealed, read_recipe
 from learners.errors import StateError
@@ -153,6 +154,7 @@ def replay_version(
     store: ModelStore, feed: Feed, config: Config, version: Version, learner: Learner, tell: Tell
 ) -> Sealed:
     """Let the learner of a version's parent do what the version did, and learn its segment; seal it."""
+    learner.strike(struck(version))
     match version.kind:
         case "closing":
             learner.close()
@@ -161,9 +163,7 @@ def replay_version(
     segment = store.segment(version.version)
     check_topics(feed.topics, version)
     gate = open_gate(feed, config, Schema.from_json(version.schema), live=False)
-    recorded: dict[tuple[str, int], dict[int, str]] = {}
-    for hold in segment.holds:
-        recorded.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason
+    recorded = reasons_of(segment)
     held = replayed = 0
     for batch in read_segment(feed, segment, version.position):
         verdicts = gate.replay(batch, recorded)
@@ -173,12 +173,26 @@ def replay_version(
         tell(len(batch))
     if replayed < segment.events:
         raise LogLost(f"expected {segment.events} events of version {version.version}, found {replayed}")
-    if (replayed, held) != (segment.events, len(segment.holds)):
+    expected = sum(segment.has_read(hold) for hold in segment.holds)
+    if (replayed, held) != (segment.events, expected):
         raise NotEqual(
-            f"the log changed: expected {segment.events} events with {len(segment.holds)} held, "
-            f"found {replayed} with {held}"
+            f"the log changed: expected {segment.events} events with {expected} held, found {replayed} with {held}"
         )
     return learner.seal()
+
+
+def struck(version: Version) -> list[int]:
+    """Return the numbers of the events that were struck out before a version was made, along its lineage."""
+    labels: Mapping[str, Any] = version.proof.details.get("labels", {})
+    return list(labels.get("struck", ()))
+
+
+def reasons_of(segment: Segment) -> dict[tuple[str, int], dict[int, str]]:
+    """Return what a segment held: (topic, partition) to offset to reason."""
+    recorded: dict[tuple[str, int], dict[int, str]] = {}
+    for hold in segment.holds:
+        recorded.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason
+    return recorded
 
 
 def _difference(version: Version, sealed: Sealed) -> str | None:

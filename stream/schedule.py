@@ -55,9 +55,13 @@ class Schedule:
         self._event_s: float | None = None
         self._batch_max = EVENTS_FIRST
 
-    def events_max(self, segment: OpenSegment) -> int:
-        """Return how many events the next batch may have: a version that is due by events ends right there."""
-        return max(1, min(self._batch_max, self._policy.every_events - segment.read))
+    def events_max(self, segment: OpenSegment, room: int | None = None) -> int:
+        """Return how many events the next batch may have: a version that is due by events ends right there.
+
+        `room`: at most so many, for another reason.
+        """
+        left = self._policy.every_events - segment.read
+        return max(1, min(self._batch_max, left if room is None else min(left, room)))
 
     def learned(self, events: int, took_s: float) -> None:
         """Note how long a batch took, so that the next ones keep to about BATCH_S_MAX."""

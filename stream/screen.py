@@ -36,7 +36,7 @@ class Screen(Protocol):
         """Head was moved by somebody else; training goes on from there."""
 
     def tainted(self, tainted: LearnerTainted) -> None:
-        """Tell that the model raised on an event, which is held now; head was restored."""
+        """Tell that an event ruined the model, and is held now; head was restored."""
 
     def close(self) -> None:
         """Show the last state and let go."""
@@ -104,7 +104,7 @@ class LogScreen:
 
     def tainted(self, tainted: LearnerTainted) -> None:
         """Log it."""
-        self._log.error("the model raised: its state was restored, the event is held", event_at=str(tainted))
+        self._log.error("the model was ruined: head is restored, the event is held", event_at=str(tainted))
 
     def close(self) -> None:
         """Log the end."""
@@ -159,7 +159,7 @@ class LineScreen:
 
     def tainted(self, tainted: LearnerTainted) -> None:
         """Say which event."""
-        self._console.print(f"[red]the model raised[/]: its state was restored, the event is held: {tainted}")
+        self._console.print(f"[red]the model was ruined[/]: head is restored, the event is held: {tainted}")
 
     def close(self) -> None:
         """Clear the line."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from store.offsets import Offsets
 from store.types import Accounts, Cursor, HeldEvent, Position, Run, Segment, TopicPosition, Version
 from stream.gate import Verdicts
-from stream.held import RAISED
+from stream.held import RAISED, TAINTED
 from stream.log import Batch, Ends, Key, Merged, Span
 
 UNREAD = Cursor(0)
@@ -47,6 +47,7 @@ class OpenSegment:
         self.accepted = 0
         self.raised = False
         self.late = 0
+        self.struck: list[int] = []
         self._learner: Counts = parent.accounts
         self._runs: list[Run] = []
         self._groups = 0
@@ -86,8 +87,14 @@ class OpenSegment:
     def _hold(self, records: int, verdicts: Verdicts) -> None:
         self.records += records
         self.held.extend(verdicts.held)
-        self.raised = self.raised or any(held.reason == RAISED for held in verdicts.held)
+        self.raised = self.raised or any(held.reason in (RAISED, TAINTED) for held in verdicts.held)
         self.held_bytes += sum(len(held.raw or b"") for held in verdicts.held)
+
+    def strike(self, numbers: Sequence[int], held: Sequence[HeldEvent], learner: Counts) -> None:
+        """Take in that events of older segments were struck out: they had been pending, and expired."""
+        self.struck += numbers
+        self.held.extend(held)
+        self._learner = learner
 
     def count(self, learner: Counts) -> None:
         """Take over what the learner has done without reading."""

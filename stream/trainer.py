@@ -7,7 +7,6 @@ that it read, in one transaction; when head moved, what was not saved is forgott
 from __future__ import annotations
 
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +16,9 @@ from store import ModelStore
 from store.quarantine import Entry
 from store.types import NewVersion, Proof, Ref, ScorePoint, Version, VersionKind
 from stream.environment import environment
-from stream.errors import LearnerFailed, LearnerTainted, LogLost
+from stream.errors import LearnerTainted, LogLost, ModelRuined
 from stream.feed import Feed
-from stream.gate import Gate, Verdicts
+from stream.gate import Gate
 from stream.late import Late
 from stream.log import POLL_S_MAX, Batch
 from stream.owner import Owner, Vitals, who
@@ -28,12 +27,7 @@ from stream.quarantine import Quarantine
 from stream.schedule import Schedule
 from stream.segment import OpenSegment
 from stream.stop import Stop
-
-RAISES_MAX = 10
-"""So many events in a row that the model raises on are held; one more, and the recipe does not fit the stream."""
-
-DETAIL_CHARS_MAX = 4000
-"""How much of a traceback is kept with a held event: its end."""
+from stream.taint import Taint
 
 
 @dataclass(slots=True)
@@ -55,18 +49,20 @@ class Trainer:
     tell: Callable[[Vitals, Learner], None]
     quarantine: Callable[[int, list[Entry]], Quarantine]
     late: Late
+    taint: Taint
     static: bool = False
     clean: bool = True
-    raises: int = 0
 
     def train(self) -> Version:
         """Learn until told to stop, or at the end; return head. On `HeadMoved` call again: it goes on from there."""
         head, ref = self.store.head()
         learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
+        self.taint.check(head, learner)
         self.feed.seek(head.position)
         self.owner.follows(ref)
         if learner.static != self.static:
             head, ref = self._switch(learner, head, ref)
+        head, ref = self._strike(learner, head, ref)
         segment = OpenSegment.after(self.feed.topics, head)
         self._obey(head)
 
@@ -76,12 +72,10 @@ class Trainer:
                     head, ref = self._save(learner, segment, ref, "the quarantine changed")
                     segment = OpenSegment.after(self.feed.topics, head)
                 self._obey(segment.parent)
-            events_max = self.schedule.events_max(segment)
+            events_max = self.schedule.events_max(segment, self.taint.room(segment))
             batch = self.late.poll(events_max) if self.late else self.feed.poll(POLL_S_MAX, events_max)
-            verdicts = self.gate.judge(batch)
-            self._test_then_train(learner, batch, verdicts)
-            segment.extend(batch, verdicts, learner)
-            if self.schedule.due(segment, time.monotonic()):
+            self._test_then_train(learner, batch, segment)
+            if self.schedule.due(segment, time.monotonic()) or self.taint.room(segment) == 0:
                 head, ref = self._save(learner, segment, ref, "due")
                 segment = OpenSegment.after(self.feed.topics, head)
             vitals = self._vitals(segment, "training" if batch else "idle")
@@ -99,22 +93,39 @@ class Trainer:
         self.late.find(self.store, self.feed.topics[0], head, entries)
         self.clean = not wrongly_learned(self.store, head, entries)
 
-    def _test_then_train(self, learner: Learner, batch: Batch, verdicts: Verdicts) -> None:
-        """Learn a batch, and note how long it took. After a raise the learner is tainted: `LearnerTainted`."""
-        began = time.perf_counter()
+    def _test_then_train(self, learner: Learner, batch: Batch, segment: OpenSegment) -> None:
+        """Learn a batch, and note how long it took. Raises `LearnerTainted` if that ruined the model."""
+        began, before, failed = time.perf_counter(), segment.records, None
+        verdicts = self.gate.judge(batch)
         try:
             verdicts.teach(learner)
-        except LearnFailed as failed:
-            if failed.index is None:
-                raise _failed_on_none(failed) from failed
-            partition, offset = verdicts.place(failed.index)
-            self.raises += 1
-            if self.raises > RAISES_MAX:
-                raise _failed(failed, self.feed.topics[0], partition, offset) from failed
-            self.gate.distrust(partition, offset, "".join(traceback.format_exception(failed.cause))[-DETAIL_CHARS_MAX:])
-            self.schedule.restart()
-            raise LearnerTainted(f"{self.feed.topics[0]}[{partition}] at offset {offset}: {failed.cause!r}") from failed
+        except LearnFailed as raised:
+            failed = raised
+        segment.extend(batch, verdicts, learner)
+        if failed is not None or self.taint.doubts(learner, segment):
+            raise self._tainted(segment, failed, sound_at=before) from failed
         self.schedule.learned(len(batch), time.perf_counter() - began)
+
+    def _tainted(
+        self, segment: OpenSegment, failed: Exception | None, *, sound_at: int = 0, closing: bool = False
+    ) -> LearnerTainted:
+        """Find out what ruined the model; return what to raise. Then go on from head, in small steps."""
+        vitals = self._vitals(segment, "training")
+
+        def beat() -> None:
+            self.owner.check(vitals, time.monotonic())
+            if self.stop.requested:
+                raise LearnerTainted("who ruined the model is not known: told to stop")
+
+        self.schedule.restart()
+        return self.taint.find(segment, failed, beat, sound_at=sound_at, closing=closing)
+
+    def _strike(self, learner: Learner, head: Version, ref: Ref) -> tuple[Version, Ref]:
+        """Save a version that read nothing, in which pending events that ruin the model expire; if there are any."""
+        segment = OpenSegment.after(self.feed.topics, head)
+        if not self.taint.strike(learner, segment):
+            return head, ref
+        return self._save(learner, segment, ref, "without pending events that ruin the model")
 
     def _switch(self, learner: Learner, head: Version, ref: Ref) -> tuple[Version, Ref]:
         """Save a version that read nothing: from it on the model is static, or learns again, as it is configured."""
@@ -150,11 +161,11 @@ class Trainer:
         segment = OpenSegment.after(self.feed.topics, head)
         try:
             learner.close()
-        except LearnFailed as failed:
-            raise _failed_on_none(failed) from failed
-        learner.point()
-        segment.count(learner)
-        new = new_version(learner, segment, self.run, self.config_hash, "closed", kind="closing")
+            learner.point()
+            segment.count(learner)
+            new = new_version(learner, segment, self.run, self.config_hash, "closed", kind="closing")
+        except (LearnFailed, ModelRuined) as failed:
+            raise self._tainted(segment, failed, closing=True) from failed
         return self.store.save(new, ref=ref, who=who())[0]
 
     def accept_gap(self) -> None:
@@ -181,14 +192,13 @@ class Trainer:
             new = replace(
                 new_version(learner, segment, self.run, self.config_hash, reason, kind), quarantine=self.gate.revision
             )
-        except LearnFailed as failed:
-            raise _failed_on_none(failed) from failed
+        except (LearnFailed, ModelRuined) as failed:
+            raise self._tainted(segment, failed) from failed
         head, ref = self.store.save(new, ref=ref, who=who(), publish=publish)
         self.owner.follows(ref)
         self.schedule.saved(segment, time.monotonic(), published=publish)
         self.feed.commit(head.position)
-        if segment.accepted:
-            self.raises = 0
+        self.taint.saved(segment)
         return head, ref
 
     def _publish_late(self, segment: OpenSegment) -> None:
@@ -206,8 +216,10 @@ class Trainer:
 def new_version(
     learner: Learner, segment: OpenSegment, run: int | None, config_hash: str, reason: str, kind: VersionKind = "save"
 ) -> NewVersion:
-    """Seal the learner and return the version that follows the segment's parent."""
+    """Seal the learner and return the version that follows the segment's parent. Raises `ModelRuined`."""
     sealed = learner.seal()
+    if sealed.ruin is not None:
+        raise ModelRuined(sealed.ruin, "roll back to a version from before it was ruined")
     parent = segment.parent
     return NewVersion(
         kind=kind,
@@ -232,22 +244,3 @@ def new_version(
 
 def _points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
     return tuple(ScorePoint(point.learned, point.scores, point.baselines, point.clock_us) for point in points)
-
-
-def _failed_on_none(failed: LearnFailed) -> LearnerFailed:
-    """Say that the model raised where no event at hand is to blame: on an older label, or on a prediction again."""
-    return LearnerFailed(
-        f"the model raised {failed.cause!r} on a label that had been pending, or when it was to be saved; "
-        "head is as it was last saved",
-        "roll back to a version from before the event that ruined it, or mend the learner",
-    )
-
-
-def _failed(failed: LearnFailed, topic: str, partition: int, offset: int) -> LearnerFailed:
-    """Say that the model raises on event after event."""
-    return LearnerFailed(
-        f"the model raised on {RAISES_MAX + 1} events, and none could be learned between; the last is "
-        f"{topic}[{partition}] at offset {offset}: {failed.cause!r}; head is as it was last saved",
-        "many models learn from numbers only: name text fields in [source] ignore, or encode them in the recipe: "
-        'compose.Select("field") | preprocessing.OneHotEncoder(); a rule of [schema] holds what does not fit',
-    )

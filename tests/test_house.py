@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import tomllib
@@ -122,8 +123,14 @@ def test_the_readme_runs(tmp_path: Path, shared_data: Path) -> None:
     assert world.json("show", "head")["scores"]["Accuracy"]["cumulative"] == pytest.approx(0.8872)
     (python,) = blocks("python")
     (tmp_path / "script.py").write_text(python, encoding="utf-8")
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}  # this project, wherever it is installed from
     done = subprocess.run(
-        [str(ROOT / ".venv/bin/python"), "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [str(ROOT / ".venv/bin/python"), "script.py"],
+        cwd=tmp_path,
+        env=here,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "Prediction(y_pred=" in done.stdout, done.stderr
 

@@ -136,12 +136,20 @@ class Matcher:
 
 
 def _microseconds(text: str) -> int:
+    """Read a time as a person writes it: less than the whole of an ISO time will do.
+
+    >>> _microseconds("1970-01-01T00:01"), _microseconds("1970-01-02"), _microseconds("60")
+    (60000000, 86400000000, 60000000)
+    """
     try:
         return microseconds("time", text, text=True)
     except FieldFault as found:
-        raise ConfigError(
-            f"expected an ISO time or seconds since 1970, found {text!r}", "for example 2026-03-01T03:10:00Z"
-        ) from found
+        try:
+            return microseconds("time", datetime.fromisoformat(text))
+        except ValueError:
+            raise ConfigError(
+                f"expected an ISO time or seconds since 1970, found {text!r}", "for example 2026-03-01T03:10:00Z"
+            ) from found
 
 
 def _iso(moment: int | None) -> str:

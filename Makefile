@@ -17,7 +17,7 @@ $(VENV)/.done: requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-demo: setup ## train, kill, resume and roll back on real flights, in under a minute
+demo: setup ## train, kill, resume, roll back and take poison out on real flights, in under a minute
 	$(BIN)/tidemark demo
 
 test: setup ## all tests, with a real PostgreSQL and a real Kafka broker

@@ -192,7 +192,7 @@ def upgrade(*, config: ConfigFile = TOML, json: Json = False) -> None:
 def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where to keep what it makes.")] = Path("demo"),
 ) -> None:
-    """Train on real flights, kill, resume, roll back; in under a minute."""
+    """Train on real flights, kill, resume, roll back, take poison out; in under a minute."""
     from stream.commands import demo as command  # noqa: PLC0415
 
     command.demo(folder)

@@ -1,37 +1,31 @@
-"""A guided tour on real flights: train, be killed, resume, roll back; each step as a person would do it.
+"""A guided tour on real flights: train, be killed, resume, roll back, take poison out; each as a person would.
 
 1. The first flights of 2013 from New York become a file log; the label, whether one arrives over 15 minutes late, comes
    when it arrives.
 2. A trainer learns them, and is killed with SIGKILL in the middle.
 3. The next trainer resumes from the head version; an undisturbed run shows that nothing was lost or learned twice.
 4. A running trainer is rolled back, and follows without a restart.
+5. A feed goes bad for a day, and the model with it; that is quarantined, and head rebuilt without it. The undisturbed
+   model never saw that feed on that day: both are equal.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from store import ModelStore, Store
-from store.errors import StoreError
 from stream.commands import showing
 from stream.commands.flights import flights
-from stream.config import read_config
+from stream.commands.poison import append, take_poison_out
+from stream.commands.trainers import head_of, model_of, running, start, wait, watch
 from stream.errors import ConfigError, StreamError
 
-FLIGHTS = 60_000
-STEP_S_MAX = 120.0
 KILL_AFTER_S = 0.2  # somewhere after a version was saved, before the next
 CONFIG = """\
 # Predicts on departure whether a flight arrives over 15 minutes late.
@@ -46,7 +40,7 @@ learner = '''
 '''
 
 [source]
-log    = "file:flights.jsonl"
+log    = "file:{log}.jsonl"
 moment = "departed_at"               # the question is asked when a flight departs,
 id     = "id"
 ignore = ["departed_at"]
@@ -61,53 +55,62 @@ window  = 2500
 slices  = ["carrier", "origin"]
 
 [snapshots]
-every_events = 5000
+every_events = {every}
 
 [store]
 url = "sqlite:///{store}.db"
 """
 
 
-def demo(folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many flights there are at first, how many come later, and after how many a version is due."""
+
+    first: int = 30_000
+    later: int = 10_000
+    every: int = 5_000
+
+
+def demo(folder: Path, sizes: Sizes = Sizes()) -> None:
     """Give the tour; what it made stays in `folder`."""
     out = Console()
     began = time.monotonic()
-    config = _prepare(folder, out)
-    _kill_in_the_middle(config, out)
-    _resume(config, out)
-    _roll_back(config, out)
-    out.rule("versions and scores")
+    config, later = _prepare(folder, out, sizes)
+    _kill_in_the_middle(config, out, sizes.first)
+    _resume(config, out, sizes.first)
+    _roll_back(config, out, sizes.first)
+    out.rule("5. a feed goes bad, and is taken back out")
+    take_poison_out(config, later, out, sizes.first)
+    out.rule("versions")
     showing.log(config, as_json=False)
-    out.print()
-    showing.scores(config, "head", form="table")
     out.print(
-        f"\nDone in {time.monotonic() - began:.0f} s. Go on yourself:\n"
-        f"  cd {folder}\n  tidemark log\n  tidemark show head\n  tidemark verify head\n  tidemark report"
+        f"\nDone in {time.monotonic() - began:.0f} s. Go on yourself:\n  cd {folder}\n  tidemark log\n"
+        "  tidemark scores\n  tidemark quarantine show 1\n  tidemark verify head\n  tidemark report"
     )
 
 
-def _prepare(folder: Path, out: Console) -> Path:
-    """Write the log and two configurations: one model to disturb, one to compare with."""
+def _prepare(folder: Path, out: Console, sizes: Sizes) -> tuple[Path, list[dict[str, Any]]]:
+    """Write logs and configurations of two models, one to disturb, one to compare with; return what comes later."""
     if folder.exists() and not (folder / "tidemark.toml").exists() and any(folder.iterdir()):
         raise ConfigError(f"expected {folder} to be empty or an older demo, found other files", "name another --folder")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     out.rule("1. a log of labeled events")
-    with (folder / "flights.jsonl").open("wb") as log:
-        for event in flights(FLIGHTS):
-            log.write(msgspec.json.encode(event) + b"\n")
-    (folder / "tidemark.toml").write_text(CONFIG.format(store="tidemark"), encoding="utf-8")
-    (folder / "undisturbed.toml").write_text(CONFIG.format(store="undisturbed"), encoding="utf-8")
-    out.print(f"{FLIGHTS:,} flights of 2013 in {folder}/flights.jsonl, the model in {folder}/tidemark.toml")
-    return folder / "tidemark.toml"
+    found = flights(sizes.first + sizes.later)
+    for name, log in (("tidemark", "flights"), ("undisturbed", "undisturbed")):
+        append(folder / f"{log}.jsonl", found[: sizes.first])
+        text = CONFIG.format(log=log, store=name, every=sizes.every)
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    out.print(f"{sizes.first:,} flights of 2013 in {folder}/flights.jsonl, the model in {folder}/tidemark.toml")
+    return folder / "tidemark.toml", found[sizes.first :]
 
 
-def _kill_in_the_middle(config: Path, out: Console) -> None:
+def _kill_in_the_middle(config: Path, out: Console, total: int) -> None:
     out.rule("2. train, and be killed in the middle")
     out.print("$ tidemark train --until-end")
-    trainer = _start(config, "--until-end")
-    with _model(config, trainer) as model:
-        _watch(model, trainer, lambda read: read > FLIGHTS * 0.4)
+    trainer = start(config, "--until-end")
+    with model_of(config, trainer) as model:
+        watch(model, trainer, total, lambda read: read > total * 0.4)
         time.sleep(KILL_AFTER_S)
         trainer.send_signal(signal.SIGKILL)
         trainer.wait()
@@ -118,17 +121,16 @@ def _kill_in_the_middle(config: Path, out: Console) -> None:
         )
 
 
-def _resume(config: Path, out: Console) -> None:
+def _resume(config: Path, out: Console, total: int) -> None:
     out.rule("3. resume: nothing lost, nothing learned twice")
     out.print("$ tidemark train --until-end")
-    trainer = _start(config, "--until-end")
-    with _model(config, trainer) as model:
-        _watch(model, trainer, lambda _: False)
-        disturbed = model.head()[0]
     undisturbed = config.with_name("undisturbed.toml")
-    other = _start(undisturbed, "--until-end")
-    with _model(undisturbed, other) as model:
-        _watch(model, other, lambda _: False)
+    trainer, other = start(config, "--until-end"), start(undisturbed, "--until-end")
+    with model_of(config, trainer) as model:
+        watch(model, trainer, total)
+        disturbed = model.head()[0]
+    with model_of(undisturbed, other) as model:
+        watch(model, other, total)
         whole = model.head()[0]
     accounts = disturbed.accounts
     equal = (accounts, disturbed.proof.scores) == (whole.accounts, whole.proof.scores)
@@ -150,93 +152,16 @@ def _scores(scores: object) -> str:
     return "  ".join(f"{name} {score['cumulative'] or score['window']!r}" for name, score in scores.items())
 
 
-def _roll_back(config: Path, out: Console) -> None:
+def _roll_back(config: Path, out: Console, total: int) -> None:
     out.rule("4. roll a running trainer back")
-    trainer = _start(config)
-    try:
-        with _model(config, trainer) as model:
-            _wait(lambda: (b := model.heartbeat()) is not None and b.state == "idle", trainer)
-            target = model.versions()[len(model.versions()) // 2]
-            out.print(f"$ tidemark rollback {target.version} --rewind --reason 'the sensor lied'")
-            model.move("head", target.version, kind="rewind", who="demo", why="the sensor lied")
-            asked = time.monotonic()
-            _wait(lambda: (b := model.heartbeat()) is not None and b.read < FLIGHTS, trainer)
-            out.print(f"the trainer followed within {time.monotonic() - asked:.1f} s, without a restart")
-            _watch(model, trainer, lambda read: read >= FLIGHTS)
-            trainer.send_signal(signal.SIGTERM)
-            trainer.wait()
-            head = model.head()[0]
-            out.print(f"it read again from version {target.version} on, and was stopped at version {head.version}")
-    finally:
-        _end(trainer)
-
-
-def _start(config: Path, *options: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "stream.cli", "train", "-c", str(config), *options]
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)  # noqa: S603 - ourselves
-
-
-def _end(trainer: subprocess.Popen[bytes]) -> None:
-    if trainer.poll() is None:
-        trainer.kill()
-        trainer.wait()
-
-
-@contextmanager
-def _model(config: Path, trainer: subprocess.Popen[bytes]) -> Iterator[ModelStore]:
-    """Give the model, once the trainer has made it."""
-    read = read_config(config)
-    stores: list[Store] = []
-
-    def exists() -> bool:
-        try:
-            stores.append(Store.open(read.store_url))
-        except StoreError:
-            return False
-        return stores[-1].model(read.model.name).exists()
-
-    try:
-        _wait(exists, trainer)
-        yield stores[-1].model(read.model.name)
-    finally:
-        for store in stores:
-            store.close()
-
-
-def _watch(model: ModelStore, trainer: subprocess.Popen[bytes], enough: Callable[[int], bool]) -> None:
-    """Show progress until enough was read, or the trainer ended."""
-    columns = (
-        TextColumn("  {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[score]}"),
-    )
-    with Progress(*columns) as bar:
-        task = bar.add_task("training", total=FLIGHTS, score="")
-        deadline = time.monotonic() + STEP_S_MAX
-        while time.monotonic() < deadline:
-            ended = trainer.poll() is not None
-            read = _read(model)
-            score = model.head()[0].proof.scores["Accuracy"]["cumulative"]
-            told = "" if score is None else f"Accuracy {score:.4f}"
-            bar.update(task, completed=read, score=told)
-            if ended or enough(read):
-                return
-            time.sleep(0.05)
-    raise StreamError(f"expected the trainer to get on within {STEP_S_MAX:.0f} s", "see `tidemark runs` for its error")
-
-
-def _read(model: ModelStore) -> int:
-    """Return how many events of head's lineage were read, as far as the store and the heartbeat tell."""
-    (head, _), beat = model.head(), model.heartbeat()
-    return max(head.accounts.read, beat.read if beat is not None and beat.version == head.version else 0)
-
-
-def _wait(done: Callable[[], bool], trainer: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + STEP_S_MAX
-    while not done():
-        if trainer.poll() not in (None, 0) or time.monotonic() > deadline:
-            raise StreamError("expected the trainer to run, it does not", "see `tidemark runs` for its error")
-        time.sleep(0.02)
+    with running(config) as (trainer, model):
+        wait(lambda: (b := model.heartbeat()) is not None and b.state == "idle", trainer)
+        target = model.versions()[len(model.versions()) // 2]
+        out.print(f"$ tidemark rollback {target.version} --rewind --reason 'was it the storm?'")
+        model.move("head", target.version, kind="rewind", who="demo", why="was it the storm?")
+        asked = time.monotonic()
+        wait(lambda: (b := model.heartbeat()) is not None and b.read < total, trainer)
+        out.print(f"the trainer followed within {time.monotonic() - asked:.1f} s, without a restart")
+        watch(model, trainer, total, lambda read: read >= total)
+    head = head_of(config)
+    out.print(f"it read again from version {target.version} on, and was stopped at version {head.version}")

@@ -45,7 +45,7 @@ def test_after_january_comes_february() -> None:
 
 def test_the_demo_s_configuration_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "tidemark.toml"
-    path.write_text(demo.CONFIG.format(store="tidemark"))
+    path.write_text(demo.CONFIG.format(log="flights", store="tidemark", every=5_000))
     config = read_config(path)
     assert config.labels is not None
     assert config.labels.moment == "arrived_at"

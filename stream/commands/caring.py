@@ -19,31 +19,39 @@ from stream.consumer import check_unchanged
 from stream.environment import environment, require_same
 from stream.errors import ConfigError, StreamError
 from stream.feed import check_topics
-from stream.log import Ends
+from stream.reach import earliest_within, reach
 from stream.sources import open_feed
+
+LOG_S_MAX = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: well (True), ill (False), or nothing to say (None); what was found; what to do."""
+    """One thing looked at: well (True), ill (False), or nothing to say (None); what was found; what to do.
+
+    `warns`: it is well, but not for long.
+    """
 
     name: str
     well: bool | None
     found: str
     hint: str = ""
+    warns: bool = False
 
 
 def doctor(path: Path, *, as_json: bool) -> bool:
     """Check configuration, recipe, store, log and environment; False if something is ill. Changes nothing."""
     checks = list(_checks(path))
     if as_json:
-        print_json([{"check": c.name, "well": c.well, "found": c.found, "hint": c.hint} for c in checks])
+        keys = ("well", "found", "hint", "warns")
+        print_json([{"check": check.name, **{key: getattr(check, key) for key in keys}} for check in checks])
     else:
         marks = {True: "[green]well[/]", False: "[red]ill [/]", None: "[yellow]none[/]"}
         for check in checks:
-            console().print(f"{marks[check.well]}  {check.name:<14} ", end="", highlight=False)
+            mark = "[yellow]warn[/]" if check.warns else marks[check.well]
+            console().print(f"{mark}  {check.name:<14} ", end="", highlight=False)
             console().print(check.found, highlight=False, markup=False, soft_wrap=True)
-            if check.hint and check.well is False:
+            if check.hint and (check.well is False or check.warns):
                 console().print(f"      {'':<14} {check.hint}", highlight=False, markup=False, soft_wrap=True)
     return all(check.well is not False for check in checks)
 
@@ -77,7 +85,10 @@ def _model_checks(config: Config, model: ModelStore | None) -> Iterator[Check]:
         yield _looked("log", lambda: _log(config, None))
         return
     yield _looked("versions", lambda: _versions(config, model))
-    yield _looked("log", lambda: _log(config, model))
+    logs = _looked("log", lambda: _log(config, model))
+    yield logs
+    if logs.well:
+        yield _retention(config, model)
     beat = model.heartbeat()
     yield Check("trainer", well=None if beat is None else True, found=state_of(beat, datetime.now(UTC)))
     lost = [record for record in model.runs() if record.outcome == "failed"]
@@ -120,22 +131,23 @@ def _log(config: Config, model: ModelStore | None) -> str:
         head, _ = model.head()
         check_topics(feed.topics, head)
         feed.seek(head.position)
-        return f"{found}; head's position is in it{_replayable(model, feed.earliest())}"
+        return f"{found}; head's position is in it"
     finally:
         feed.close()
 
 
-def _replayable(model: ModelStore, earliest: Ends) -> str:
-    """Say from which version on the logs still have everything."""
-    for version in model.lineage(model.head()[0].version):
-        offsets = version.position.next_offsets()
-        if all(
-            offsets.get(topic, {}).get(partition, 0) >= first
-            for topic, firsts in earliest.items()
-            for partition, first in firsts.items()
-        ):
-            return f"; it can be replayed from version {version.version} on"
-    return "; no version can be replayed: its events are gone"
+def _retention(config: Config, model: ModelStore) -> Check:
+    """Tell from which version on a rebuild is possible, while there is still time."""
+    try:
+        found = reach(model, earliest_within(config, model.head()[0].position, LOG_S_MAX))
+    except StreamError as error:
+        return Check("retention", well=None, found=str(error))
+    told = found.told(datetime.now(UTC))
+    if found.too_late:
+        hint = "go on without what is lost, and record the gap: tidemark rebuild --accept-gap"
+        return Check("retention", well=False, found=told, hint=hint)
+    hint = "tidemark rebuild, soon" if found.base is not None else "raise the log's retention: retention.ms"
+    return Check("retention", well=True, found=told, hint=hint if found.close else "", warns=found.close)
 
 
 def _without_password(url: str) -> str:

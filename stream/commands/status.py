@@ -11,26 +11,37 @@ from store import ModelStore
 from store.processes import gone
 from store.running import Heartbeat
 from stream.commands.opened import console, opened_model, print_json, told
+from stream.config import Config
+from stream.errors import StreamError
+from stream.reach import earliest_within, reach
 
 FRESH_S = 10.0
+LOG_S_MAX = 3.0
 ALIVE = ("training", "idle")
 ENDED = ("stopped", "failed")
 
 
 def status(path: Path, *, as_json: bool, check: bool) -> bool:
     """Show the state; with `check` the result says whether a trainer is alive and well."""
-    with opened_model(path) as (_, model):
+    with opened_model(path) as (config, model):
         value = _status(model)
+        if not check:
+            value["rebuild"] = _rebuild(config, model)
     if as_json:
         print_json(value)
     elif not check:
         for key, item in value.items():
-            text = str(item) if key == "pid" else f"{item:,.1f}" if isinstance(item, float) else told(item)
-            console().print(f"{key:<16} {text}", highlight=False)
+            console().print(f"{key:<16} {_text(key, item)}", highlight=False, markup=False, soft_wrap=True)
     well = value["state"] in ALIVE
     if check and not as_json:
         console().print(f"{'ok' if well else 'not well'}: {value['state']}", highlight=False)
     return well or not check
+
+
+def _text(key: str, item: Any) -> str:
+    if key == "rebuild":
+        return str(item["told"])
+    return str(item) if key == "pid" else f"{item:,.1f}" if isinstance(item, float) else told(item)
 
 
 def _status(model: ModelStore) -> dict[str, Any]:
@@ -57,6 +68,23 @@ def _status(model: ModelStore) -> dict[str, Any]:
         "host": beat.host if beat else None,
         "pid": beat.pid if beat else None,
         "heartbeat_age_s": round((datetime.now(UTC) - beat.at).total_seconds(), 1) if beat else None,
+    }
+
+
+def _rebuild(config: Config, model: ModelStore) -> dict[str, Any]:
+    """Return from which version on a rebuild is possible: what the log still has. Never waits long for the log."""
+    none = {"from": None, "lost_versions": None, "due_from": None, "too_late": None}
+    try:
+        found = reach(model, earliest_within(config, model.head()[0].position, LOG_S_MAX))
+    except StreamError as error:
+        return {**none, "told": f"unknown: {error}"}
+    mark = "WARNING: " if found.close or found.too_late else ""
+    return {
+        "from": found.since and found.since.version,
+        "lost_versions": found.lost,
+        "due_from": found.base and found.base.version,
+        "too_late": found.too_late,
+        "told": mark + found.told(datetime.now(UTC)),
     }
 
 

@@ -149,7 +149,9 @@ def test_promote_and_rollback_of_champion(trained: World) -> None:
 def test_doctor(trained: World) -> None:
     checks = {check["check"]: check for check in trained.json("doctor")}
     assert all(check["well"] is not False for check in checks.values()), checks
-    assert "it can be replayed from version 1 on" in checks["log"]["found"]
+    assert "a rebuild is possible from version 1 (" in checks["retention"]["found"]
+    assert checks["retention"]["found"].endswith("ago) on: the log has everything")
+    assert not checks["retention"]["warns"]
 
 
 def test_training_on_reads_only_what_is_new(tmp_path: Path) -> None:

@@ -20,7 +20,10 @@ from store.types import Hold, Move, Run, ScorePoint, VersionKind
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One version in a few words. Counts are cumulative; `has_bytes` is false after they expired."""
+    """One version in a few words. Counts are cumulative; `has_bytes` is false after they expired.
+
+    `quarantine` is the revision by which it was judged.
+    """
 
     version: int
     parent: int | None
@@ -31,6 +34,7 @@ class Outline:
     has_bytes: bool
     read: int
     held: int
+    quarantine: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class History:
             at.blob.is_not(None),
             at.read,
             at.held,
+            func.coalesce(at.quarantine, 0),
         )
         query = select(*columns).where(at.model == self.name).order_by(at.version)
         with self._reading() as connection:

@@ -206,7 +206,10 @@ class _Consumer:
             config_hash=self.config.hash,
             tell=self.screen.training,
             quarantine=lambda revision, entries: Quarantine(revision, entries, feed, self.config),
-            late=Late(lambda: open_feed(self.config, until_end=True, group=f"tidemark-{self.config.model.name}-late")),
+            late=Late(
+                lambda: open_feed(self.config, until_end=True, group=f"tidemark-{self.config.model.name}-late"),
+                self.config,
+            ),
             taint=Taint(feed, gate, open_gate(feed, self.config, schema, live=False), model),
             static=self.config.model.mode == "static",
         )

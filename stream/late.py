@@ -12,8 +12,10 @@ from store import ModelStore
 from store.offsets import Offsets
 from store.quarantine import Entry
 from store.types import Version
+from stream.config import Config
 from stream.feed import Feed
 from stream.held import QUARANTINED
+from stream.known import as_far_as_held
 from stream.log import Batch, Span
 from stream.scan import pick
 
@@ -38,8 +40,9 @@ def late_offsets(store: ModelStore, topic: str, head: Version, entries: Iterable
 class Late:
     """What one trainer is still to learn late. `open_feed` opens the log apart from the one that it trains from."""
 
-    def __init__(self, open_feed: Callable[[], Feed]) -> None:
+    def __init__(self, open_feed: Callable[[], Feed], config: Config) -> None:
         self._open_feed = open_feed
+        self._config = config
         self._due = Offsets()
         self._identity = ""
         self._waiting: list[Span] = []
@@ -49,6 +52,9 @@ class Late:
 
     def find(self, store: ModelStore, topic: str, head: Version, entries: Iterable[Entry]) -> None:
         """Find what is due at head."""
+        entries = list(entries)
+        if any(entry.release == "late" for entry in entries):
+            entries = as_far_as_held(store, self._open_feed, self._config, entries)
         self._due, self._waiting = late_offsets(store, topic, head, entries), []
         self._identity = head.position.topics[topic].identity
 

@@ -6,7 +6,7 @@ released to be rewritten into its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from store import ModelStore
@@ -14,12 +14,8 @@ from store.offsets import Offsets
 from store.quarantine import Entry
 from store.types import Hold, Version
 from stream.blast import learned_of
-from stream.config import Config
-from stream.feed import Feed
 from stream.held import QUARANTINED
 from stream.log import Ends
-from stream.quarantine import resolve
-from stream.selector import Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,38 +29,26 @@ class Plan:
     missed: Offsets
 
 
-def up_to_date(
-    store: ModelStore, feed: Feed, config: Config, tell: Callable[[int], None]
-) -> tuple[int, tuple[Entry, ...]]:
-    """Return the revision and the entries; those that stay open are resolved again up to the end of the log."""
-    revision, entries = store.quarantine()
-    head = store.head()[0]
-    for entry in entries:
-        for log in feed.logs:
-            if not entry.active or entry.topic != log.topic:
-                continue
-            selector = Selector.from_json(entry.selector)
-            if selector == Selector(selector.offsets):
-                continue
-            identity = head.position.topics[log.topic].identity
-            found = resolve(selector, log, feed, config, identity, tell, starts=entry.resolved)
-            store.quarantine_extend(entry.entry, found.offsets, found.stops)
-    return revision, tuple(store.quarantine()[1])
-
-
 def plan(store: ModelStore, revision: int, entries: Sequence[Entry]) -> Plan:
     """Return what is to be rebuilt in head's lineage; the base is None where it is as it should be."""
     active = union(entry.offsets for entry in entries if entry.active)
-    rewritten = union(entry.offsets for entry in entries if entry.release == "rewrite") - active
     lineage = store.lineage(trained(store).version)
-    line = {version.version for version in lineage}
-    learned = {version: each for version, each in learned_of(store, active).items() if version in line}
-    held = [(version, hold) for version, hold in store.all_holds(reason=QUARANTINED) if version in line]
-    missed = {version: hold for version, hold in held if rewritten.has(hold.topic, hold.partition, hold.offset)}
-    wrong = min([*learned, *missed], default=None)
+    judged = {version.version: rewritten_since(version, entries) - active for version in lineage}
+    learned = {version: each for version, each in learned_of(store, active).items() if version in judged}
+    held = [(version, hold) for version, hold in store.all_holds(reason=QUARANTINED) if version in judged]
+    missed = [(version, hold) for version, hold in held if judged[version].has(hold.topic, hold.partition, hold.offset)]
+    wrong = min([*learned, *(version for version, _ in missed)], default=None)
     base = None if wrong is None else store.version(parent_of(store.version(wrong)))
-    back = Offsets.of(point(hold) for _, hold in held if rewritten.has(hold.topic, hold.partition, hold.offset))
+    back = Offsets.of(point(hold) for _, hold in missed)
     return Plan(base, revision, tuple(entries), union(learned.values()), back)
+
+
+def rewritten_since(version: Version, entries: Iterable[Entry]) -> Offsets:
+    """Return what was released to be rewritten into its place after a version was judged: it may have held that."""
+    judged = version.quarantine or 0
+    return union(
+        entry.offsets for entry in entries if entry.release == "rewrite" and entry.changes[-1].revision > judged
+    )
 
 
 def wrongly_learned(store: ModelStore, version: Version, entries: Iterable[Entry]) -> Offsets:

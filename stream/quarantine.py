@@ -73,28 +73,30 @@ def resolve(
     tell: Callable[[int], None],
     *,
     starts: Mapping[int, int] | None = None,
+    stops: Mapping[int, int] | None = None,
 ) -> Resolved:
     """Read the log once, to the end it has now, and return what a selector means in it.
 
-    From `starts` on, else from its first event. Whoever named offsets means these: only they are read. `tell` is called
-    with the number of offsets read.
+    From `starts` on, else from its first event; at most up to `stops`. Whoever named offsets means these: only they
+    are read. `tell` is called with the number of offsets read.
     """
     ends, first = log.end(), log.earliest()
+    ends = {partition: end if stops is None else min(end, stops.get(partition, 0)) for partition, end in ends.items()}
     begin = {partition: max(first[partition], (starts or {}).get(partition, 0)) for partition in ends}
-    stops = dict(ends)
+    until = dict(ends)
     pieces: list[tuple[str, int, int, int]] = []
     if selector.offsets:
         if unknown := sorted(selector.offsets.keys() - ends.keys()):
             raise ConfigError(f"expected one of the partitions {sorted(ends)} of {log.topic}, found {unknown[0]}")
         named = {partition: several for partition, several in selector.offsets.items() if partition in ends}
         begin = {p: max(begin[p], min(start for start, _ in several)) for p, several in named.items()}
-        stops = {p: min(ends[p], max(stop for _, stop in several)) for p, several in named.items()}
+        until = {p: min(ends[p], max(stop for _, stop in several)) for p, several in named.items()}
     match = matcher(selector, log, feed, config)
     if selector == Selector(selector.offsets):  # what the log no longer has may have been learned: take it at its word
         pieces += (
             (log.topic, p, start, min(stop, first[p])) for p, each in selector.offsets.items() for start, stop in each
         )
-    for span in scan(log, identity, begin, stops):
+    for span in scan(log, identity, begin, until):
         pieces += ((log.topic, span.partition, span.offsets[i], span.offsets[i] + 1) for i in match.places(span))
         tell(span.stop - span.start)
     return Resolved(Offsets.of(pieces), ends)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from learners import Learner, LearnFailed
@@ -24,7 +25,7 @@ from stream.gate import Gate, Recorded, open_gate
 from stream.held import QUARANTINED, RAISED, TAINTED, TOO_OLD
 from stream.log import Batch, Ends
 from stream.owner import who
-from stream.plan import Plan, parent_of, point, replayable_from, trained, union
+from stream.plan import Plan, parent_of, point, replayable_from, rewritten_since, trained, union
 from stream.quarantine import Quarantine
 from stream.replay import learner_at, read_segment, struck
 from stream.runs import OpenRun
@@ -41,25 +42,26 @@ FROM_THE_RECORD = (TIME_AHEAD, TOO_OLD, RAISED, TAINTED)
 
 @dataclass(slots=True)
 class Rebuilder:
-    """Carries out one plan. `tell` is called with the number of events replayed.
+    """Carries out one plan. `open_feed` opens the log for one lap: its end is where it is then.
 
-    `accept_gap`: go on without what the log has lost. `take_over`: do not wait for another process's rebuild.
+    `tell` is called with the number of events replayed. `accept_gap`: go on without what the log has lost.
+    `take_over`: do not wait for another process's rebuild.
     """
 
     store: ModelStore
-    feed: Feed
+    open_feed: Callable[[], Feed]
     config: Config
     plan: Plan
     run: OpenRun
     tell: Callable[[int], None]
     accept_gap: bool = False
     take_over: bool = False
+    feed: Feed = field(init=False)
     earliest: Ends = field(default_factory=dict)
 
     def rebuild(self, why: str) -> tuple[Ref, Rebuild]:
         """Rebuild, and move head. Raises RebuildOutdated if the quarantine changed, `LogLost` if events are gone."""
         assert self.plan.base is not None, "there is something to rebuild"
-        self.earliest = self.feed.earliest()
         process = self.run.process
         rebuild = self.store.rebuild_begin(
             self.plan.base.version,
@@ -78,10 +80,12 @@ class Rebuilder:
             todo = self._todo(rebuild)
             if lap and (len(todo) <= 1 or lap >= LAPS_MAX):
                 break
-            if learner is None or tip != rebuild.tip:
-                learner = learner_at(self.store, self.feed, self.config, self.store.version(rebuild.tip), self.tell)
-            for version in todo:
-                learner, rebuild = self._one(learner, rebuild, version)
+            with closing(self.open_feed()) as self.feed:
+                self.earliest = self.feed.earliest()
+                if learner is None or tip != rebuild.tip:
+                    learner = learner_at(self.store, self.feed, self.config, self.store.version(rebuild.tip), self.tell)
+                for version in todo:
+                    learner, rebuild = self._one(learner, rebuild, version)
             tip = rebuild.tip
         return self.store.rebuild_swap(rebuild, who=who(), why=why), rebuild
 
@@ -158,7 +162,7 @@ class Rebuilder:
         recorded = self.store.segment(version.version)
         self._strike(learner, segment, recorded, version)
         lost, left = self._clip(recorded, version)
-        known = self._known(recorded.holds)
+        known = self._known(version, recorded.holds)
         for run in lost:
             segment.pass_over(run)
         for batch in read_segment(self.feed, left, version.position):
@@ -175,13 +179,14 @@ class Rebuilder:
         new = new_version(learner, segment, self.run.run, self.config.hash, version.reason, version.kind)
         return replace(new, quarantine=self.plan.revision, covers=version.version)
 
-    def _known(self, holds: Sequence[Hold]) -> Recorded:
+    def _known(self, version: Version, holds: Sequence[Hold]) -> Recorded:
         """Return what was held that stays held: it cannot be judged again, or is learned later in a late run."""
         late = union(entry.offsets for entry in self.plan.entries if entry.release == "late")
+        late -= rewritten_since(version, self.plan.entries)
         known: dict[tuple[str, int], dict[int, str]] = {}
-        line = {version.version for version in self.store.lineage(trained(self.store).version)}
+        line = {each.version for each in self.store.lineage(trained(self.store).version)}
         ruinous = [each for reason in (RAISED, TAINTED) for each in self.store.all_holds(reason=reason)]
-        for hold in (*holds, *(hold for version, hold in ruinous if version in line)):  # some were struck out later
+        for hold in (*holds, *(hold for number, hold in ruinous if number in line)):  # some were struck out later
             stays = hold.reason == QUARANTINED and late.has(hold.topic, hold.partition, hold.offset)
             if stays or hold.reason in FROM_THE_RECORD:
                 known.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason

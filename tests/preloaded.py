@@ -9,6 +9,8 @@ import stream.commands.caring
 import stream.commands.feeding
 import stream.commands.learning
 import stream.commands.moving
+import stream.commands.quarantining
+import stream.commands.rebuilding
 import stream.commands.showing
 import stream.commands.status
 import stream.consumer

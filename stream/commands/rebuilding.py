@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from stream.commands.progress import progress
 from stream.config import Config
 from stream.consumer import check_unchanged
 from stream.environment import require_same
-from stream.feed import Feed
+from stream.known import up_to_date
 from stream.owner import who
-from stream.plan import Plan, plan, union, up_to_date
+from stream.plan import Plan, plan, union
 from stream.rebuild import Rebuilder
 from stream.replay import prove_lineage
 from stream.runs import OpenRun, recorded
@@ -42,11 +43,7 @@ def rebuild(path: Path, wishes: Wishes, *, as_json: bool) -> bool:
         recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
         check_unchanged(model.config(), config.fixed(recipe.identity))
         require_same(model.head()[0].environment, "head")
-        feed = open_replay_feed(config)
-        try:
-            told = _rebuild(config, model, feed, wishes)
-        finally:
-            feed.close()
+        told = _rebuild(config, model, wishes)
     if as_json:
         print_json(told)
     else:
@@ -54,9 +51,9 @@ def rebuild(path: Path, wishes: Wishes, *, as_json: bool) -> bool:
     return told.get("proved") is not False
 
 
-def _rebuild(config: Config, model: ModelStore, feed: Feed, wishes: Wishes) -> dict[str, Any]:
+def _rebuild(config: Config, model: ModelStore, wishes: Wishes) -> dict[str, Any]:
     with recorded(model, config, "rebuild") as run:
-        with progress("resolving open entries", None) as tell:
+        with closing(open_replay_feed(config)) as feed, progress("resolving open entries", None) as tell:
             revision, entries = up_to_date(model, feed, config, tell)
         made = plan(model, revision, entries)
         before = model.head()[0]
@@ -72,24 +69,32 @@ def _rebuild(config: Config, model: ModelStore, feed: Feed, wishes: Wishes) -> d
             return told
         if wishes.protect:
             told["protected"] = _protect(model, made)
-        rebuilt = _carry_out(config, model, feed, made, wishes, run)
+        rebuilt = _carry_out(config, model, made, wishes, run)
         told["to"], told["scores"]["rebuilt"] = rebuilt.version, _scores(rebuilt)
         told["covers"] = rebuilt.covers
         told["left_to_read"] = before.accounts.read - rebuilt.accounts.read
         if wishes.also_verify:
-            with progress("proving from genesis", rebuilt.accounts.read) as tell:
+            events = rebuilt.accounts.read
+            with closing(open_replay_feed(config)) as feed, progress("proving from genesis", events) as tell:
                 told["why_not"] = prove_lineage(model, feed, config, rebuilt, tell)
             told["proved"] = told["why_not"] is None
         run.result.update({key: value for key, value in told.items() if key != "scores"})
         return told
 
 
-def _carry_out(config: Config, model: ModelStore, feed: Feed, made: Plan, wishes: Wishes, run: OpenRun) -> Version:
+def _carry_out(config: Config, model: ModelStore, made: Plan, wishes: Wishes, run: OpenRun) -> Version:
     assert made.base is not None, "there is something to rebuild"
     events = model.head()[0].accounts.read - made.base.accounts.read
     with progress(f"rebuilding from version {made.base.version}", events) as tell:
         rebuilder = Rebuilder(
-            model, feed, config, made, run, tell, accept_gap=wishes.accept_gap, take_over=wishes.take_over
+            model,
+            lambda: open_replay_feed(config),
+            config,
+            made,
+            run,
+            tell,
+            accept_gap=wishes.accept_gap,
+            take_over=wishes.take_over,
         )
         ref, _ = rebuilder.rebuild(wishes.reason or "quarantined events were taken out")
     return model.version(ref.version)

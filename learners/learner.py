@@ -92,6 +92,11 @@ class Learner:
         return 0 if self._parts.pending is None else self._parts.pending.expired
 
     @property
+    def beside(self) -> dict[str, Any]:
+        """What is saved, restored and rolled back with the learner, which never looks at it: plain values."""
+        return self._parts.beside
+
+    @property
     def late(self) -> int:
         """Events behind the clock when they came, since the model was new; they were asked at the clock."""
         return 0 if self._parts.pending is None else self._parts.pending.late

@@ -66,6 +66,7 @@ class Parts:
 
     `static_since` is the count from which on the model is static: it is asked and judged, and learns nothing. `weights`
     say what each event counts for when it is learned. `lessons` are the last events learned, when it was saved.
+    `beside` is kept for whoever feeds the learner, as plain values.
     """
 
     recipe: Recipe
@@ -84,6 +85,7 @@ class Parts:
     health: Health = field(default_factory=Health)
     weights: Weights = UNWEIGHTED
     lessons: Sequence[str] = ()
+    beside: dict[str, Any] = field(default_factory=dict)
 
     def learning(self) -> AbstractContextManager[Any]:
         """Return the context in which events are asked and learned."""

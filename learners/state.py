@@ -22,7 +22,7 @@ from river.proba.base import Distribution
 
 from learners.errors import RAISED_BY_MODELS, StateError
 
-FORMAT = 2
+FORMAT = 3
 """Raise it whenever the parts of a learner change; older bytes are then refused, and rebuilt from the log."""
 
 FORMAT_KEY = "tidemark.learner"

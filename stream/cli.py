@@ -94,6 +94,14 @@ def promote(version: Selector, *, config: ConfigFile = TOML, reason: Reason = ""
 
 
 @app.command()
+def resume(*, config: ConfigFile = TOML, reason: Reason = "", json: Json = False) -> None:
+    """Let the trainer go on where too many events in a row were held."""
+    from stream.commands import resuming  # noqa: PLC0415
+
+    resuming.resume(config, reason=reason, as_json=json)
+
+
+@app.command()
 def export(
     version: Selector,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],

@@ -81,6 +81,16 @@ class Config(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _gate_fits(self) -> Self:
+        if self.gate.duplicates is not None and self.source.id is None:
+            raise ValueError("gate.duplicates: expected source.id too, the field that names an event")
+        if self.gate.age_max is not None and self.source.moment is None and self.source.log.startswith("file:"):
+            raise ValueError(
+                "gate.age_max: expected source.moment too, the field with the event's time: files have none"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _weights_fit(self) -> Self:
         for name, table in (("model", self.model), ("validation", self.validation)):
             if table.recency is not None and self.labels is None:
@@ -213,7 +223,7 @@ def _told(error: Any) -> str:
 
 def _is_internal(part: Any) -> bool:
     """Tell pydantic's own parts of a path from the keys of the file."""
-    return isinstance(part, str) and part.startswith(("function-", "literal[", "FieldTable"))
+    return isinstance(part, str) and part.startswith(("function-", "literal[", "FieldTable", "BreakerTable"))
 
 
 def _keys(path: tuple[Any, ...]) -> list[str]:

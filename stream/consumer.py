@@ -33,6 +33,7 @@ from stream.runs import OpenRun, recorded
 from stream.schedule import Policy, Schedule
 from stream.schema import Schema
 from stream.screen import Screen
+from stream.sieve import read_rules
 from stream.sources import open_feed
 from stream.stop import Stop
 from stream.taint import Taint
@@ -108,6 +109,7 @@ class _Consumer:
         """Read the recipe and open the feed, once."""
         if self.recipe is None or self.feed is None:
             self.recipe = read_recipe(self.config.model.learner, self.config.model.task, search_path=self.config.base)
+            read_rules(self.config)  # raises before anything is written
             group = f"tidemark-{self.config.model.name}"
             self.feed = open_feed(self.config, until_end=self.options.until_end, group=group)
         return self.recipe, self.feed
@@ -194,7 +196,7 @@ class _Consumer:
         reopen(model)
         schema = Schema.from_json(model.head()[0].schema)
         feed.ends = feed.end() if self.options.until_end or feed.finite else None
-        gate = open_gate(feed, self.config, schema, live=True)
+        gate = open_gate(feed, self.config, schema, live=True, breaker=True)
         trainer = Trainer(
             feed=feed,
             gate=gate,
@@ -218,6 +220,8 @@ class _Consumer:
         while True:
             try:
                 head = trainer.train()
+                if trainer.gate.memory.tripped and not self.stop.requested:
+                    continue  # it waits there
                 return trainer.close_labels() if self.options.close and not self.stop.requested else head
             except HeadMoved:
                 trainer.taint.forget()  # what ruined the model elsewhere may be learned from here

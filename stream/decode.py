@@ -10,14 +10,15 @@ import csv
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from stream.fields import Fault, FieldFault, LabelReader, read_feature, strict_type
+from stream.decoded import Decoded
+from stream.fields import FieldFault, LabelReader, read_feature, strict_type
 from stream.log import EVENT_BYTES_MAX, Format
 from stream.schema import FeatureField, Schema, present
 from stream.times import WHOLE_TIME, TimeReader, Times
@@ -29,23 +30,6 @@ TOO_LARGE = "too_large"
 """The reason code of a record with more bytes than `gate.bytes_max`."""
 
 UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A decoded batch, as columns of examples. `faults` are (place in the batch, why).
-
-    `times` are there where labels come later: when each is asked, and when its label is due (None: nobody knows); `ids`
-    where they come from a log of their own, and there are no `ys` then.
-    `places` tells where each example stood; None means that nothing was faulty: the examples are all events, in order.
-    """
-
-    xs: list[dict[str, Any]]
-    ys: list[Any]
-    places: list[int] | None
-    faults: list[tuple[int, Fault]]
-    times: list[Times]
-    ids: list[str]
 
 
 _One = tuple[dict[str, Any], Any, Times | None, str | None]

@@ -49,5 +49,11 @@ class ModelRuined(StreamError):
     """A model that was to be saved can no longer answer what it could."""
 
 
+class BreakerTripped(StreamError):
+    """Too many events of a partition were held: a person is to look before any more is read."""
+
+    exit_code = 3
+
+
 class NotEqual(StreamError):
     """Verify found a difference."""

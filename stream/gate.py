@@ -11,22 +11,32 @@ from typing import Any
 
 from learners import Learner, Turn
 from store.types import HeldEvent
+from stream.breaker import cut
 from stream.config import Config
 from stream.decode import Decoder
+from stream.decoded import Decoded
 from stream.feed import Feed
 from stream.fields import Fault
 from stream.held import Keeping
 from stream.labels import LabelDecoder
 from stream.log import EVENT_BYTES_MAX, LABEL, Batch, Merged, Span
+from stream.memory import Memory
 from stream.quarantine import Quarantine
 from stream.schema import Schema
-from stream.tables import BOUND_MAX
+from stream.sieve import Sieve, known_already, open_sieve
+from stream.tables import BOUND_MAX, GateTable
 from stream.times import TIME_AHEAD
 
 _AHEAD = Fault(TIME_AHEAD, "expected no time so far ahead of now; see gate.ahead")
 
 Recorded = Mapping[tuple[str, int], Mapping[int, str]]
 """The reasons of what was held: (topic, partition) to offset to reason."""
+
+Known = Mapping[tuple[str, int], Mapping[int, Fault]]
+"""What is to be held whatever is in it: (topic, partition) to offset to why."""
+
+
+NOTHING = Batch(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,8 @@ class Verdicts:
 
     `offsets` are (partition, offsets of its accepted events), in the batch's order. Where labels come later, `moments`
     and `dues` are when each is asked and its label due, in microseconds. Where labels have a log of their own, `turns`
-    are both in the order of their times.
+    are both in the order of their times. `batch` is what was judged: of the one that was given no more than up to where
+    the breaker tripped.
     """
 
     xs: list[dict[str, Any]]
@@ -45,6 +56,7 @@ class Verdicts:
     moments: list[int]
     dues: list[int | None]
     turns: list[Turn] | None = None
+    batch: Batch = NOTHING
 
     def teach(self, learner: Learner) -> None:
         """Let a learner learn what was accepted. Raises `LearnFailed`."""
@@ -66,13 +78,21 @@ class Gate:
     """Judges batches of one topic of events, and of the topic of their labels if they have one."""
 
     def __init__(
-        self, topic: str, decoder: Decoder, labels: LabelDecoder | None = None, keeping: Keeping | None = None
+        self,
+        topic: str,
+        decoder: Decoder,
+        labels: LabelDecoder | None = None,
+        keeping: Keeping | None = None,
+        memory: Memory | None = None,
+        sieve: Sieve | None = None,
     ) -> None:
         self._topic = topic
         self._decoder = decoder
         self._labels = labels
         self._hold = (keeping or Keeping()).hold
+        self._sieve = sieve
         self._distrusted: dict[int, dict[int, Fault]] = {}
+        self.memory = memory or Memory()
         self.quarantine: Quarantine | None = None
 
     def distrust(self, partition: int, offset: int, fault: Fault) -> None:
@@ -89,7 +109,7 @@ class Gate:
         return 0 if self.quarantine is None else self.quarantine.revision
 
     def judge(self, batch: Batch, recorded: Recorded | None = None) -> Verdicts:
-        """Decode a batch; hold what is faulty, and what is quarantined.
+        """Decode a batch; hold what is faulty, and what is quarantined. Ends where the breaker trips.
 
         `recorded` is what was held when it was read before, of what cannot be judged again: see `replay`.
         """
@@ -102,60 +122,101 @@ class Gate:
                 for span in spans:
                     if faults := self.quarantine.faults(topic, span):
                         known[topic, span.partition] = {**known.get((topic, span.partition), {}), **faults}
-        return self._judge(batch, known)
+        return self._count(self._judge(batch, known, anew=True))
 
     def replay(self, batch: Batch, recorded: Recorded) -> Verdicts:
         """Decode a batch again, holding what was held then: `recorded` maps (topic, partition), offset to the reason.
 
         An event that is faulty today though it was not held then is held too: the caller sees one hold too many.
         """
-        return self._judge(batch, _as_recorded(recorded))
+        return self._count(self._judge(batch, _as_recorded(recorded), anew=False))
 
     def hold(self, batch: Batch, partition: int, offset: int, fault: Fault) -> HeldEvent:
         """Return an event of a batch as held."""
         span = next(span for span in batch.spans if span.partition == partition and offset in span.offsets)
         return self._hold(self._topic, span, span.offsets.index(offset), fault)
 
-    def _judge(self, batch: Batch, known: Mapping[tuple[str, int], Mapping[int, Fault]]) -> Verdicts:
-        verdicts = Verdicts([], [], [], [], [], [])
+    def _count(self, verdicts: Verdicts) -> Verdicts:
+        """Count what was held; where the breaker trips within the batch, judge again what comes up to there.
+
+        What is learned late was read before, and does not count.
+        """
+        if verdicts.batch.late:
+            return verdicts
+        held: dict[tuple[str, int], dict[int, HeldEvent]] = {}
+        for each in verdicts.held:
+            held.setdefault((each.topic, each.partition), {})[each.offset] = each
+        topics = (self._topic, self._labels.topic if self._labels else "")
+        place = self.memory.count(topics, verdicts.batch, held)
+        if place is None:
+            return verdicts
+        known = {key: {at: Fault(each.reason, each.detail) for at, each in of.items()} for key, of in held.items()}
+        return self._count(self._judge(cut(verdicts.batch, place), known, anew=False))
+
+    def _judge(self, batch: Batch, known: Known, *, anew: bool) -> Verdicts:
+        """Judge a batch; `anew`, else all that is not held already was accepted once."""
+        self.memory.mark()
         if batch.merged is not None:
-            return self._judge_merged(batch, batch.merged, known)
+            return self._judge_merged(batch, batch.merged, known, anew=anew)
+        verdicts = Verdicts([], [], [], [], [], [], batch=batch)
         for span in batch.spans:
-            self._judge_span(span, verdicts, known.get((self._topic, span.partition), {}))
+            self._judge_span(span, verdicts, known.get((self._topic, span.partition), {}), anew=anew)
         return verdicts
 
-    def _judge_merged(
-        self, batch: Batch, merged: Merged, known: Mapping[tuple[str, int], Mapping[int, Fault]]
-    ) -> Verdicts:
+    def _judge_merged(self, batch: Batch, merged: Merged, known: Known, *, anew: bool) -> Verdicts:
         """Judge a batch of events and labels, and put what is accepted in the order of its turns."""
         assert self._labels is not None, "a merged batch has labels"
-        verdicts = Verdicts([], [], [], [], [], [], [])
+        verdicts = Verdicts([], [], [], [], [], [], [], batch)
         assert verdicts.turns is not None
         for kind, number, place in merged.ahead:
             topic, spans = (self._labels.topic, batch.labels) if kind == LABEL else (self._topic, batch.spans)
             here = (topic, spans[number].partition)
             known = {**known, here: {spans[number].offsets[place]: _AHEAD, **known.get(here, {})}}
-        asked = [self._ask_turns(span, verdicts, known.get((self._topic, span.partition), {})) for span in batch.spans]
+        asked = [
+            self._ask_turns(span, verdicts, known.get((self._topic, span.partition), {}), anew=anew)
+            for span in batch.spans
+        ]
         told = [
             self._label_turns(span, verdicts, known.get((self._labels.topic, span.partition), {}))
             for span in batch.labels
         ]
+        self._recognize_merged(batch, merged, asked, verdicts, anew=anew)
         for kind, number, place in merged.order:
             turn = (told if kind == LABEL else asked)[number][place]
             if turn is None:
                 continue
             verdicts.turns.append(turn)
-            if kind != LABEL:
+            if turn.x is not None:
                 span = batch.spans[number]
                 verdicts.offsets.append((span.partition, [span.offsets[place]]))
+                verdicts.xs.append(turn.x)
         return verdicts
 
-    def _ask_turns(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault]) -> list[Turn | None]:
+    def _recognize_merged(
+        self, batch: Batch, merged: Merged, asked: list[list[Turn | None]], verdicts: Verdicts, *, anew: bool
+    ) -> None:
+        """Hold events of a batch whose id was met before, in the order of their times; remember the others."""
+        if self.memory.seen is None:
+            return
+        events = [
+            (number, place, turn.id)
+            for kind, number, place in merged.order
+            if kind != LABEL and (turn := asked[number][place]) is not None
+        ]
+        known = self.memory.seen.meet([name for _, _, name in events])
+        for number, place, name in (events[each] for each in known if anew):
+            asked[number][place] = None
+            verdicts.held.append(self._hold(self._topic, batch.spans[number], place, known_already(name)))
+
+    def _ask_turns(
+        self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool
+    ) -> list[Turn | None]:
         """Return the turn of each event of a span, None for those that are held."""
-        one = Verdicts([], [], [], verdicts.held, [], [])
-        ids = self._judge_span(span, one, known)
-        verdicts.xs.extend(one.xs)
-        accepted = dict(zip(one.offsets[0][1], zip(one.moments, ids, one.xs, strict=True), strict=True))
+        left, decoded = self._sift(span, verdicts, known, anew=anew)
+        offsets = left.offsets if decoded.places is None else [left.offsets[place] for place in decoded.places]
+        moments = [asked for asked, _ in decoded.times]
+        accepted = dict(zip(offsets, zip(moments, decoded.ids, decoded.xs, strict=True), strict=True))
+        verdicts.held.extend(self._hold(self._topic, left, place, fault) for place, fault in decoded.faults)
         turns = [accepted.get(offset) for offset in span.offsets]
         return [None if turn is None else Turn(*turn) for turn in turns]
 
@@ -170,12 +231,13 @@ class Gate:
             turns.append(None if fault is not None or isinstance(found, Fault) else found)
         return turns
 
-    def _judge_span(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault]) -> list[str]:
-        """Judge a span; return the ids of its accepted events, where they have them."""
-        if known and (places := [place for place, offset in enumerate(span.offsets) if offset in known]):
-            verdicts.held.extend(self._hold(self._topic, span, place, known[span.offsets[place]]) for place in places)
-            span = _without(span, places)
-        decoded = self._decoder.decode(span.values, span.timestamps_ms)
+    def _judge_span(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool) -> None:
+        """Judge a span of a log that has its labels with it."""
+        span, decoded = self._sift(span, verdicts, known, anew=anew)
+        if self.memory.seen is not None:
+            met = self.memory.seen.meet(decoded.ids)
+            if anew and met:
+                decoded = decoded.without({index: known_already(decoded.ids[index]) for index in met})
         verdicts.xs.extend(decoded.xs)
         verdicts.ys.extend(decoded.ys)
         verdicts.moments.extend([asked for asked, _ in decoded.times])
@@ -183,11 +245,24 @@ class Gate:
         accepted = span.offsets if decoded.places is None else [span.offsets[place] for place in decoded.places]
         verdicts.offsets.append((span.partition, accepted))
         verdicts.held.extend(self._hold(self._topic, span, place, fault) for place, fault in decoded.faults)
-        return decoded.ids
+
+    def _sift(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool) -> tuple[Span, Decoded]:
+        """Hold what is known to be held; return the rest of the span, decoded, and put through the rules."""
+        if known and (places := [place for place, offset in enumerate(span.offsets) if offset in known]):
+            verdicts.held.extend(self._hold(self._topic, span, place, known[span.offsets[place]]) for place in places)
+            span = _without(span, places)
+        decoded = self._decoder.decode(span.values, span.timestamps_ms)
+        return span, decoded if self._sieve is None else self._sieve.sift(span, decoded, anew=anew)
 
 
-def open_gate(feed: Feed, config: Config, schema: Schema, *, live: bool) -> Gate:
-    """Return the gate of a feed. For replay (not `live`) it lets all pass that any gate could have let pass."""
+def open_gate(
+    feed: Feed, config: Config, schema: Schema, *, live: bool, then: GateTable | None = None, breaker: bool = False
+) -> Gate:
+    """Return the gate of a feed. For replay (not `live`) it lets all pass that any gate could have let pass.
+
+    It remembers by the settings of `then`, else by today's. Where history is not judged anew it has a `breaker`; only
+    where events come in, with both, are they judged by their age.
+    """
     gate, labels = config.gate, None
     bound, bytes_max = (gate.bound, gate.bytes_max) if live else (BOUND_MAX, EVENT_BYTES_MAX)
     if feed.labels is not None:
@@ -201,7 +276,9 @@ def open_gate(feed: Feed, config: Config, schema: Schema, *, live: bool) -> Gate
         bytes_max=bytes_max,
         owners=config.owners,
     )
-    return Gate(feed.events.topic, decoder, labels, Keeping(gate.raw))
+    memory = Memory.of(then or gate, breaker=breaker)
+    sieve = open_sieve(config, feed.events.format, schema, live=live, aged=breaker, ids=memory.seen is not None)
+    return Gate(feed.events.topic, decoder, labels, Keeping(gate.raw), memory, sieve)
 
 
 def _as_recorded(recorded: Recorded) -> dict[tuple[str, int], Mapping[int, Fault]]:

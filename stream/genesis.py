@@ -13,7 +13,8 @@ from typing import Any
 from learners import LabelPolicy, Learner, Recipe, Weights
 from store.types import Accounts, NewVersion, Position, Proof, Segment, TopicPosition
 from stream.config import Config
-from stream.decode import Decoded, Decoder, csv_cells, json_object
+from stream.decode import Decoder, csv_cells, json_object
+from stream.decoded import Decoded
 from stream.environment import environment
 from stream.errors import ConfigError
 from stream.feed import Feed

@@ -39,7 +39,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What the trainer is doing: counts are cumulative along the lineage; `lag` in events, None if unknown."""
+    """What the trainer is doing: counts are cumulative along the lineage; `lag` in events, None if unknown.
+
+    `detail` says why, where it waits for a person.
+    """
 
     state: str
     version: int
@@ -47,6 +50,7 @@ class Vitals:
     learned: int
     held: int
     lag: int | None
+    detail: str = ""
 
 
 class Owner:
@@ -111,6 +115,7 @@ class Owner:
                 held=vitals.held,
                 lag=vitals.lag,
                 events_per_s=self.events_per_s,
+                detail=vitals.detail,
             )
         )
 

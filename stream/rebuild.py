@@ -159,6 +159,7 @@ class Rebuilder:
     def _replayed(self, learner: Learner, gate: Gate, segment: OpenSegment, version: Version) -> NewVersion:
         if version.kind in ("freeze", "thaw"):
             learner.switch(static=version.kind == "freeze")
+        gate.memory.recall(learner.beside)
         recorded = self.store.segment(version.version)
         self._strike(learner, segment, recorded, version)
         lost, left = self._clip(recorded, version)
@@ -176,6 +177,7 @@ class Rebuilder:
         points = self.store.points(version.version, last=1)
         if points and points[0][0] == version.version and points[0][1].events == version.accounts.learned:
             learner.point()  # the last point of a series, at the end of a log
+        gate.memory.write(learner.beside)
         new = new_version(learner, segment, self.run.run, self.config.hash, version.reason, version.kind)
         return replace(new, quarantine=self.plan.revision, covers=version.version)
 

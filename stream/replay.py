@@ -9,7 +9,7 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +26,7 @@ from stream.feed import Feed, check_topics
 from stream.gate import open_gate
 from stream.genesis import untrained
 from stream.log import POLL_S_MAX, Batch, Log, Span, join, split
+from stream.memory import details_of, settings_then
 from stream.scan import pick
 from stream.schema import Schema
 from stream.times import TIME_AHEAD
@@ -162,7 +163,11 @@ def replay_version(
             learner.switch(static=version.kind == "freeze")
     segment = store.segment(version.version)
     check_topics(feed.topics, version)
-    gate = open_gate(feed, config, Schema.from_json(version.schema), live=False)
+    schema, then = Schema.from_json(version.schema), settings_then(store, version)
+    gate = open_gate(feed, config, schema, live=False, then=then, breaker=version.covers is None)
+    gate.memory.recall(learner.beside)
+    if gate.memory.tripped and version.kind != "skip":
+        gate.memory.resume()  # else nothing would have come after it
     recorded = reasons_of(segment)
     held = replayed = 0
     for batch in read_segment(feed, segment, version.position):
@@ -178,7 +183,9 @@ def replay_version(
         raise NotEqual(
             f"the log changed: expected {segment.events} events with {expected} held, found {replayed} with {held}"
         )
-    return learner.seal()
+    gate.memory.write(learner.beside)
+    sealed = learner.seal()
+    return replace(sealed, details={**sealed.details, **details_of(learner.beside)})
 
 
 def struck(version: Version) -> list[int]:

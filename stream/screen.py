@@ -85,6 +85,8 @@ class LogScreen:
     def training(self, vitals: Vitals, learner: Learner) -> None:
         """Log the vitals when a version was saved, and at least every LOG_S."""
         saved = self._last is not None and vitals.version != self._last.version
+        if vitals.detail and (self._last is None or vitals.detail != self._last.detail):
+            self._log.warning(vitals.state, head=vitals.version, detail=vitals.detail)
         self._last = vitals
         if self._pace.due(vitals.read) or saved:
             self._log.info(
@@ -124,6 +126,7 @@ class LineScreen:
         self._model = model
         self._pace = Pace(SHOW_S)
         self._waits = False
+        self._detail = ""
 
     def settling(self, events: int) -> None:
         """Show how far."""
@@ -136,7 +139,10 @@ class LineScreen:
             self._console.print(f"[yellow]another trainer lives[/] on {alive.host} (process {alive.pid}); standing by")
 
     def training(self, vitals: Vitals, learner: Learner) -> None:
-        """Show the vitals and the scores of the window."""
+        """Show the vitals and the scores of the window; a detail stays on the screen."""
+        if vitals.detail and vitals.detail != self._detail:
+            self._console.print(f"{vitals.state}: {vitals.detail}", style="yellow", markup=False, highlight=False)
+        self._detail = vitals.detail
         if not self._pace.due(vitals.read):
             return
         scores = "  ".join(

@@ -154,6 +154,14 @@ class SnapshotsTable(Table):
     held_bytes_max: int = Field(default=8 << 20, ge=1)
 
 
+class BreakerTable(Table):
+    """`[gate.breaker]`: reading stops where this share of a partition's last events is held, or so many in a row."""
+
+    share: float = Field(default=0.5, gt=0, le=1)
+    last: int = Field(default=1000, ge=1, le=1_000_000)
+    consecutive: int = Field(default=200, ge=1)
+
+
 class GateTable(Table):
     """`[gate]`: numbers beyond +-bound are held: one 1e308 ruins a learner for ever."""
 
@@ -161,6 +169,10 @@ class GateTable(Table):
     ahead: Duration = Field(default=timedelta(days=1), ge=timedelta(0))
     bytes_max: int = Field(default=EVENT_BYTES_MAX, ge=1, le=EVENT_BYTES_MAX)
     raw: Literal["keep", "hash", "drop"] = "keep"
+    age_max: Annotated[Duration, Field(gt=timedelta(0))] | None = None
+    duplicates: int | None = Field(default=None, ge=1, le=10_000_000)
+    rules: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")], str] = Field(default_factory=dict)
+    breaker: BreakerTable | Literal[False] = BreakerTable()
 
 
 class PublishTable(Table):

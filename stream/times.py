@@ -58,10 +58,10 @@ def _from_text(name: str, value: str, *, text: bool) -> Any:
     raise FieldFault("time_type", f"{name}: expected an ISO time or seconds since 1970, found {value!r:.50}")
 
 
-def _alike(values: Sequence[Any]) -> list[int] | None:
+def alike(values: Sequence[Any]) -> list[int] | None:
     """Return many times in microseconds at a fraction of the cost; None unless all are written in one way.
 
-    >>> _alike([1, 2]), _alike([1, None]), _alike([datetime(1970, 1, 2), datetime(1970, 1, 3)])
+    >>> alike([1, 2]), alike([1, None]), alike([datetime(1970, 1, 2), datetime(1970, 1, 3)])
     ([1000000, 2000000], None, [86400000000, 172800000000])
     """
     kinds = set(map(type, values))
@@ -107,7 +107,7 @@ class TimeReader:
 
     def many(self, moments: Sequence[Any], arrivals: Sequence[Any], stamps_ms: Sequence[int | None]) -> list[Times]:
         """Return the times of many events, as `of` does for each. Raises `FieldFault` for the first at fault."""
-        asked, dues = _alike(moments), _alike(arrivals)
+        asked, dues = alike(moments), alike(arrivals)
         if asked is None or dues is None or any(map(gt, asked, dues)):
             return [self.of(*three) for three in zip(moments, arrivals, stamps_ms, strict=True)]
         return list(zip(asked, dues, strict=True))

@@ -19,8 +19,10 @@ from stream.environment import environment
 from stream.errors import LearnerTainted, LogLost, ModelRuined
 from stream.feed import Feed
 from stream.gate import Gate
+from stream.hold import brief, wait_in_hold
 from stream.late import Late
 from stream.log import POLL_S_MAX, Batch
+from stream.memory import details_of
 from stream.owner import Owner, Vitals, who
 from stream.plan import wrongly_learned
 from stream.quarantine import Quarantine
@@ -56,17 +58,20 @@ class Trainer:
     def train(self) -> Version:
         """Learn until told to stop, or at the end; return head. On `HeadMoved` call again: it goes on from there."""
         head, ref = self.store.head()
-        learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
+        learner = self._restored(head)
         self.taint.check(head, learner)
-        self.feed.seek(head.position)
         self.owner.follows(ref)
+        self._hold(head, learner)
+        if self.gate.memory.tripped:
+            return head
+        self.feed.seek(head.position)
         if learner.static != self.static:
             head, ref = self._switch(learner, head, ref)
         head, ref = self._strike(learner, head, ref)
         segment = OpenSegment.after(self.feed.topics, head)
         self._obey(head)
 
-        while not self.stop.requested and (self.late or not segment.reached(self.feed.ends)):
+        while not self._ends(segment):
             if self.owner.quarantine != self.gate.revision:
                 if segment.records:
                     head, ref = self._save(learner, segment, ref, "the quarantine changed")
@@ -85,6 +90,29 @@ class Trainer:
 
         return self._finish(learner, segment, ref)
 
+    def _restored(self, head: Version) -> Learner:
+        """Return the learner of head; what the gate remembers, too, is as it was there."""
+        learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
+        self.gate.memory.recall(learner.beside)
+        if self.gate.memory.tripped and self.store.resumed(head.version):
+            self.gate.memory.resume()
+        return learner
+
+    def _hold(self, head: Version, learner: Learner) -> None:
+        """Wait where the breaker tripped; raise `BreakerTripped` where training is to end by itself."""
+
+        def beat(vitals: Vitals) -> None:
+            self.owner.check(vitals, time.monotonic())
+            self.tell(vitals, learner)
+
+        wait_in_hold(self.store, head, self.gate.memory, self.stop, beat, ends=self.feed.ends is not None)
+
+    def _ends(self, segment: OpenSegment) -> bool:
+        """Tell whether nothing more is to be read: stopped, at the end, or the breaker tripped."""
+        if self.stop.requested or self.gate.memory.tripped:
+            return True
+        return not self.late and segment.reached(self.feed.ends)
+
     def _obey(self, head: Version) -> None:
         """Judge by the quarantine as it is now; find what was released late, and is still to be learned."""
         revision, entries = self.store.quarantine()
@@ -101,10 +129,10 @@ class Trainer:
             verdicts.teach(learner)
         except LearnFailed as raised:
             failed = raised
-        segment.extend(batch, verdicts, learner)
+        segment.extend(verdicts.batch, verdicts, learner)
         if failed is not None or self.taint.doubts(learner, segment):
             raise self._tainted(segment, failed, sound_at=before) from failed
-        self.schedule.learned(len(batch), time.perf_counter() - began)
+        self.schedule.learned(len(verdicts.batch), time.perf_counter() - began)
 
     def _tainted(
         self, segment: OpenSegment, failed: Exception | None, *, sound_at: int = 0, closing: bool = False
@@ -142,7 +170,8 @@ class Trainer:
         if at_end:
             learner.point()
         if segment.records:
-            head, ref = self._save(learner, segment, ref, "end of the log" if at_end else "stopped")
+            why = "end of the log" if at_end else "stopped"
+            head, ref = self._save(learner, segment, ref, why)
             return head
         if at_end:
             self.store.add_points(segment.parent.version, _points(learner.seal().points))
@@ -155,7 +184,7 @@ class Trainer:
         """
         head, ref = self.store.head()
         self.owner.follows(ref)
-        learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
+        learner = self._restored(head)
         if head.kind == "closing" or not learner.pending:
             return head
         segment = OpenSegment.after(self.feed.topics, head)
@@ -163,6 +192,7 @@ class Trainer:
             learner.close()
             learner.point()
             segment.count(learner)
+            self.gate.memory.write(learner.beside)
             new = new_version(learner, segment, self.run, self.config_hash, "closed", kind="closing")
         except (LearnFailed, ModelRuined) as failed:
             raise self._tainted(segment, failed, closing=True) from failed
@@ -172,13 +202,14 @@ class Trainer:
         """Save a version with head's model and a position after what the log has lost; the gap is in its segment."""
         head, ref = self.store.head()
         self.owner.follows(ref)
-        learner = Learner.restore(self.store.payload(head.version), head.proof.golden)
+        learner = self._restored(head)
         segment = OpenSegment.after(self.feed.topics, head)
         segment.lose(self.feed.earliest())
         if segment.empty:
             raise LogLost(
                 "expected the log's first events after head's position, found none lost", "see `tidemark doctor`"
             )
+        self.gate.memory.write(learner.beside)
         new = new_version(learner, segment, self.run, self.config_hash, "events were lost by the log")
         self.store.save(new, ref=ref, who=who())
 
@@ -188,6 +219,8 @@ class Trainer:
         """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""
         now = time.monotonic()
         publish = self.clean and self.schedule.publishes(segment, now)
+        self.gate.memory.write(learner.beside)
+        reason = brief(tripped) if (tripped := self.gate.memory.tripped) else reason
         try:
             new = replace(
                 new_version(learner, segment, self.run, self.config_hash, reason, kind), quarantine=self.gate.revision
@@ -228,7 +261,13 @@ def new_version(
         position=segment.position(),
         segment=segment.segment(),
         accounts=segment.accounts(),
-        proof=Proof(sealed.digest, sealed.golden, sealed.scores, sealed.baselines, sealed.details),
+        proof=Proof(
+            sealed.digest,
+            sealed.golden,
+            sealed.scores,
+            sealed.baselines,
+            {**sealed.details, **details_of(learner.beside)},
+        ),
         recipe=parent.recipe,
         identity=parent.identity,
         schema=parent.schema,

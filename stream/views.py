@@ -20,9 +20,10 @@ def log(
     json: Json = False,
 ) -> None:
     """List the versions as a graph, newest first."""
+    from stream.commands import moves as moved  # noqa: PLC0415
     from stream.commands import showing  # noqa: PLC0415
 
-    (showing.moves if moves else showing.log)(config, as_json=json)
+    (moved.moves if moves else showing.log)(config, as_json=json)
 
 
 @views.command()

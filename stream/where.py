@@ -68,12 +68,23 @@ def read_where(text: str) -> Where:
     """Read a condition. Raises `ConfigError`, which names what was not understood."""
     if len(text) > LENGTH_MAX:
         raise _refused(text[:50], f"found one of {len(text):,} characters")
+    tree = tree_of(text)
+    of_values, of_text = Writer(text, as_text=False), Writer(text, as_text=True)
+    return Where(text, tuple(of_values.names_in(tree)), of_values.test(tree), of_text.test(tree))
+
+
+def tree_of(text: str) -> ast.expr:
+    """Return the syntax of a condition, not yet understood. Raises `ConfigError`."""
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _refused(text, f"found no condition: {error}") from None
-    of_values, of_text = _Writer(text, as_text=False), _Writer(text, as_text=True)
-    return Where(text, tuple(of_values.names_in(tree)), of_values.test(tree), of_text.test(tree))
+
+
+def made_of(written: str) -> Any:
+    """Return what a `Writer` has written."""
+    scope = {"_number": _number, "_truth": _truth, "_text": _text, "_both": _both, "present": present}
+    return eval(written, {"__builtins__": {}, "enumerate": enumerate, **scope})  # noqa: S307 - made of reprs
 
 
 def fields_of(names: Sequence[str], form: Format) -> Callable[[bytes], Values]:
@@ -117,7 +128,7 @@ def _object(record: bytes) -> Values:
     return value if isinstance(value, dict) else {}
 
 
-class _Writer:
+class Writer:
     """Writes a condition as Python that never raises: names and literals only by their repr."""
 
     def __init__(self, text: str, *, as_text: bool) -> None:
@@ -125,12 +136,28 @@ class _Writer:
         self._as_text = as_text
 
     def test(self, tree: ast.expr) -> Test:
-        written = f"lambda v: {self._write(tree, 0)}"
-        scope = {"__builtins__": {}, "_number": _number, "_truth": _truth, "_text": _text, "_both": _both, "bool": bool}
-        made: Test = eval(written, scope)  # noqa: S307 - made of reprs, see `_write`
+        """Return the condition as a function of the values `v`."""
+        made: Test = made_of(f"lambda v: {self.write(tree, 0)}")
         return made
 
+    def got(self, name: str) -> str:
+        """Write the value of a field, None if it is missing."""
+        return f"v.get({name!r})"
+
+    def number(self, name: str) -> str:
+        """Write the value of a field that is a number, else None."""
+        return f"_number({self.got(name)}, {self._as_text})"
+
+    def words(self, name: str) -> str:
+        """Write the value of a field that is text, else None."""
+        return f"_text({self.got(name)})"
+
+    def truth(self, name: str) -> str:
+        """Write the value of a field that is a truth value, else None."""
+        return f"_truth({self.got(name)})"
+
     def names_in(self, tree: ast.expr) -> dict[str, None]:
+        """Return the fields that a condition looks at, as they stand there."""
         found: dict[str, None] = {}
         for node in sorted(
             (each for each in ast.walk(tree) if isinstance(each, ast.Name | ast.Call)), key=lambda node: node.col_offset
@@ -143,15 +170,16 @@ class _Writer:
                 found[name] = None
         return found
 
-    def _write(self, node: ast.expr, depth: int) -> str:
+    def write(self, node: ast.expr, depth: int) -> str:
+        """Write a part of a condition."""
         if depth > DEPTH_MAX:
             raise _refused(self._text, "found one nested too deeply")
         match node:
             case ast.BoolOp():
                 word = " and " if isinstance(node.op, ast.And) else " or "
-                return "(" + word.join(self._write(each, depth + 1) for each in node.values) + ")"
+                return "(" + word.join(self.write(each, depth + 1) for each in node.values) + ")"
             case ast.UnaryOp(op=ast.Not()):
-                return f"(not {self._write(node.operand, depth + 1)})"
+                return f"(not {self.write(node.operand, depth + 1)})"
             case ast.Compare():
                 sides = [node.left, *node.comparators]
                 pairs = zip(sides, node.ops, sides[1:], strict=False)
@@ -161,10 +189,10 @@ class _Writer:
     def _alone(self, node: ast.expr) -> str:
         """Write what stands by itself: `missing(field)`, a truth value, or a field that must be true."""
         if isinstance(node, ast.Call) and self._called(node) == "missing" and len(node.args) == 1 and not node.keywords:
-            return f"(v.get({self._name(node.args[0])!r}) is None)"
+            return f"({self.got(self._name(node.args[0]))} is None)"
         if isinstance(node, ast.Name) and node.id in _LITERALS:
             return repr(_LITERALS[node.id])
-        return f"(_truth(v.get({self._name(node)!r})) is True)"
+        return f"({self.truth(self._name(node))} is True)"
 
     def _compare(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> str:
         sign = _OPERATORS.get(type(operator))
@@ -174,9 +202,9 @@ class _Writer:
             if not isinstance(right, ast.Tuple | ast.List | ast.Set):
                 raise _refused(self._text, f"found `{sign}` without a list of literals such as ('a', 'b')")
             equal = " or ".join(self._against(left, "==", self._literal(each)) for each in right.elts) or "False"
-            return f"({equal})" if sign == "in" else f"(v.get({self._name(left)!r}) is not None and not ({equal}))"
+            return f"({equal})" if sign == "in" else f"({self.got(self._name(left))} is not None and not ({equal}))"
         if self._is_field(left) and self._is_field(right):
-            return f"_both(v.get({self._name(left)!r}), {sign!r}, v.get({self._name(right)!r}), {self._as_text})"
+            return f"_both({self.got(self._name(left))}, {sign!r}, {self.got(self._name(right))}, {self._as_text})"
         if self._is_field(right):
             turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(sign, sign)
             return self._against(right, turned, self._literal(left))
@@ -186,15 +214,13 @@ class _Writer:
         """Write the comparison of a field with a literal: of the literal's type only."""
         name = self._name(field)
         if sign == "!=":
-            return f"(v.get({name!r}) is not None and not {self._against(field, '==', literal)})"
+            return f"({self.got(name)} is not None and not {self._against(field, '==', literal)})"
         if isinstance(literal, bool):
             if sign != "==":
                 raise _refused(self._text, f"found `{sign}` with {str(literal).lower()}")
-            got = f"_truth(v.get({name!r}))" if self._as_text else f"v.get({name!r})"
-            return f"({got} is {literal!r})"
-        read = "_text" if isinstance(literal, str) else "_number"
-        got = f"v.get({name!r})" if isinstance(literal, str) or not self._as_text else f"v.get({name!r}), True"
-        return f"((a := {read}({got})) is not None and a {sign} {literal!r})"
+            return f"({self.truth(name) if self._as_text else self.got(name)} is {literal!r})"
+        read = self.words(name) if isinstance(literal, str) else self.number(name)
+        return f"((a := {read}) is not None and a {sign} {literal!r})"
 
     def _literal(self, node: ast.expr) -> Any:
         """Return a text, a finite number or a truth value."""

@@ -12,20 +12,7 @@ from store import ModelStore
 from store.types import Version
 from stream.commands.details import print_details
 from stream.commands.opened import console, opened_model, print_json, print_table, told
-
-
-def moves(path: Path, *, as_json: bool) -> None:
-    """List the moves of references, newest first: who, when, why."""
-    with opened_model(path) as (config, model):
-        found = list(reversed(model.moves()))
-    if as_json:
-        keys = ("ref", "move", "kind", "old", "new", "who", "why")
-        print_json([{**{key: getattr(move, key) for key in keys}, "at": move.at.isoformat()} for move in found])
-        return
-    lines = [
-        (move.ref, move.kind, move.old, move.new, f"{move.at:%m-%d %H:%M:%S}", move.who, move.why) for move in found
-    ]
-    print_table(f"{config.model.name}: moves", ["ref", "kind", "from", "to", "at (UTC)", "who", "why"], lines)
+from stream.hold import hold_of
 
 
 def log(path: Path, *, as_json: bool) -> None:
@@ -87,7 +74,18 @@ def show(path: Path, selector: str, *, as_json: bool) -> None:
         return
     out = console()
     out.print(f"[bold]version {version.version}[/] of {version.model}  {' '.join(value['refs'])}")
-    for key in ("kind", "parent", "created_at", "reason", "recipe", "position", "events", "segment", "environment"):
+    for key in (
+        "kind",
+        "parent",
+        "created_at",
+        "reason",
+        "hold",
+        "recipe",
+        "position",
+        "events",
+        "segment",
+        "environment",
+    ):
         out.print(f"  {key:<12} {_flat(value[key])}", highlight=False, markup=False, soft_wrap=True)
     scored = {"model": version.proof.scores, **version.proof.baselines}
     spans = list(dict.fromkeys(span for scores in scored.values() for score in scores.values() for span in score))
@@ -108,6 +106,7 @@ def _shown(version: Version, model: ModelStore) -> dict[str, Any]:
         "kind": version.kind,
         "created_at": version.created_at.isoformat(),
         "reason": version.reason,
+        "hold": hold_of(model, version),
         "recipe": version.recipe,
         "identity": version.identity,
         "position": version.position.next_offsets(),

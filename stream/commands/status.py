@@ -13,6 +13,7 @@ from store.running import Heartbeat
 from stream.commands.opened import console, opened_model, print_json, told
 from stream.config import Config
 from stream.errors import StreamError
+from stream.hold import hold_of
 from stream.reach import earliest_within, reach
 
 FRESH_S = 10.0
@@ -48,7 +49,7 @@ def _status(model: ModelStore) -> dict[str, Any]:
     head, ref = model.head()
     beat = model.heartbeat()
     state = state_of(beat, datetime.now(UTC))
-    champion = model.ref("champion")
+    champion, hold = model.ref("champion"), hold_of(model, head)
     static = head.proof.details.get("static", {})
     static = static if static.get("of") == "model" else {}
     return {
@@ -61,6 +62,7 @@ def _status(model: ModelStore) -> dict[str, Any]:
         "held": head.accounts.held,
         "pending": head.accounts.pending,
         "expired": head.accounts.expired,
+        "hold": hold["why"] if hold and hold["resumed"] is None else None,
         "lag": beat.lag if beat else None,
         "events_per_s": round(beat.events_per_s, 1) if beat and state in ALIVE else 0.0,
         "head_age_s": round((datetime.now(UTC) - head.created_at).total_seconds(), 1),

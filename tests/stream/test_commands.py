@@ -298,7 +298,7 @@ def test_mistakes_that_would_train_nothing_are_told(tmp_path: Path, case: str) -
 def test_garbage_before_the_first_good_event_is_held(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.write_events("events.jsonl", [b"garbage"] * 1200 + stream(500))
-    world.configure(log="file:events.jsonl")
+    world.configure(log="file:events.jsonl", more="[gate]\nbreaker = false")
     assert world.train() == {**world.train(), "read": 1700, "learned": 500, "held": 1200}
 
 
@@ -388,7 +388,10 @@ def test_a_model_with_versions_rewound_to_genesis_is_not_made_anew(tmp_path: Pat
 def test_one_bad_event_first_with_a_declared_schema(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.write_events("events.jsonl", [b'{"a": "x", "b": 1, "y": true}'] * 300 + stream(500))
-    world.configure(log="file:events.jsonl", more='[schema]\na = { type = "number" }\nb = { type = "number" }')
+    world.configure(
+        log="file:events.jsonl",
+        more='[schema]\na = { type = "number" }\nb = { type = "number" }\n[gate]\nbreaker = false',
+    )
     assert world.train()["held"] == 300
 
 

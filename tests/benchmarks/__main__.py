@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import platform
 
-from tests.benchmarks import delayed, memory, pending, runs
+from tests.benchmarks import delayed, memory, pending, rebuilding, runs
 from tests.benchmarks.alone import alone
 from tests.benchmarks.events import events_of
 from tests.benchmarks.told import told
@@ -38,6 +38,8 @@ def main() -> None:
         print("Tidemark: snapshots every 20,000 events and 5 s, five scores of each metric; by hand: Accuracy only")
         for name, learner in LEARNERS.items():
             compare(name, learner, broker.bootstrap, topic, len(events), chosen.pairs)
+        for name, learner in LEARNERS.items():
+            rebuilding.compare(name, learner, broker.bootstrap, topic, len(events), chosen.pairs)
         timed = broker.topic()
         runs.fill(broker.bootstrap, timed, delayed.with_times(events))
         for name, learner in LEARNERS.items():

@@ -12,13 +12,16 @@ from learners.metrics import fitting, read_metrics
 from learners.parts import Point, Sealed
 from learners.pending import LabelPolicy
 from learners.predictor import Prediction
+from learners.probe import LOST, Judgement, Probe, check_metric, goodness_of, metric_of
 from learners.progressive import Scores
 from learners.recipe import Recipe, Task, read_recipe
 from learners.tape import Culprit
 from learners.weights import Weights
 
 __all__ = [
+    "LOST",
     "Culprit",
+    "Judgement",
     "LabelPolicy",
     "LearnFailed",
     "Learner",
@@ -26,6 +29,7 @@ __all__ = [
     "MetricError",
     "Point",
     "Prediction",
+    "Probe",
     "Recipe",
     "RecipeError",
     "Scores",
@@ -35,7 +39,10 @@ __all__ = [
     "Turn",
     "UnseededRecipe",
     "Weights",
+    "check_metric",
     "fitting",
+    "goodness_of",
+    "metric_of",
     "read_metrics",
     "read_recipe",
 ]

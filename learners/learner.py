@@ -48,6 +48,11 @@ class Learner:
         return self._parts.recipe
 
     @property
+    def model(self) -> Any:
+        """The model as it is now: for asking, in a copy of the learner that is thrown away."""
+        return self._parts.model
+
+    @property
     def features(self) -> tuple[str, ...]:
         """Names of the features, in the order in which the model sees them."""
         return self._parts.features

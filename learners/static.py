@@ -51,7 +51,7 @@ class Static:
     def outputs(self, xs: Sequence[Mapping[str, Any]]) -> Outputs:
         """Return its answers. Call it where nothing learns at the question."""
         predictor = Predictor(self.model, self.task, probabilities=self.probabilities)
-        raw = [_asked(predictor, x) for x in xs]
+        raw = [asked(predictor, x) for x in xs]
         try:
             outputs = predictor.outputs(raw)
         except Exception:  # noqa: BLE001 - the model may be the user's own, and answer anything
@@ -60,7 +60,7 @@ class Static:
         return outputs
 
 
-def _asked(predictor: Predictor, x: Mapping[str, Any]) -> Any:
+def asked(predictor: Predictor, x: Mapping[str, Any]) -> Any:
     """Return the raw answer; none if it raises: that must not end the training of another model."""
     try:
         return predictor.ask(x)

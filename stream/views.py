@@ -82,6 +82,25 @@ def report(
 
 
 @views.command()
+def bisect(
+    *,
+    config: ConfigFile = TOML,
+    metric: Annotated[str | None, typer.Option(help="Judge by this metric; else the first of the model's.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Worse than this is bad; else worse than before.")] = None,
+    good: Annotated[str | None, typer.Option(metavar="V", help="A good version; else the score series tells.")] = None,
+    bad: Annotated[str | None, typer.Option(metavar="V", help="A bad version; else what led to head.")] = None,
+    json: Json = False,
+) -> None:
+    """Find by replay which events made the model worse, down to a single one; tell how to quarantine them."""
+    from stream.commands import opened  # noqa: PLC0415
+
+    opened.pin_hash_seed()
+    from stream.commands import bisecting  # noqa: PLC0415
+
+    bisecting.bisect(config, metric=metric, threshold=threshold, good=good, bad=bad, as_json=json)
+
+
+@views.command()
 def status(
     *,
     config: ConfigFile = TOML,

@@ -5,6 +5,7 @@ import confluent_kafka.admin
 
 import learners
 import stream.cli
+import stream.commands.bisecting
 import stream.commands.caring
 import stream.commands.feeding
 import stream.commands.learning

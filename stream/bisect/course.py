@@ -161,7 +161,6 @@ class Course:
             rest.clear()
             yield last
 
-
     def _judged_again(self, version: Version) -> Iterator[tuple[Batch, Verdicts]]:
         """Read a version's segment again, with what was said of each batch: held is what was held then."""
         segment = self._store.segment(version.version)

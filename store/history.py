@@ -22,7 +22,7 @@ from store.types import Hold, Move, Run, ScorePoint, VersionKind
 class Outline:
     """One version in a few words. Counts are cumulative; `has_bytes` is false after they expired.
 
-    `quarantine` is the revision by which it was judged.
+    `quarantine` is the revision by which it was judged; `covers` the version that a rebuilt one stands for.
     """
 
     version: int
@@ -35,6 +35,7 @@ class Outline:
     read: int
     held: int
     quarantine: int = 0
+    covers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class History:
             at.read,
             at.held,
             func.coalesce(at.quarantine, 0),
+            at.covers,
         )
         query = select(*columns).where(at.model == self.name).order_by(at.version)
         with self._reading() as connection:

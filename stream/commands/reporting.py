@@ -78,6 +78,9 @@ def _tell(found: Report) -> None:
         out.print(verdict.words, highlight=False, markup=False)
     if found.held:
         print_table("\nheld", ["reason", "events"], [(held.reason, held.events) for held in found.held])
+    if found.quarantine:
+        told = [(e.entry, e.status, e.events, e.held, e.learned, e.which, e.why) for e in found.quarantine]
+        print_table("\nquarantine", ["entry", "status", "events", "held", "learned", "which", "why"], told)
     if found.moves:
         last = list(reversed(found.moves))[:MOVES_TOLD]
         moves = [(move.kind, move.ref, move.old, move.new, moment(move.at), move.who, move.why) for move in last]

@@ -14,6 +14,11 @@ from stream.commands.details import print_details
 from stream.commands.opened import console, opened_model, print_json, print_table, told
 from stream.hold import hold_of
 
+SHOWN = (
+    *("kind", "parent", "created_at", "reason", "covers", "quarantine", "hold"),
+    *("recipe", "position", "events", "segment", "environment"),
+)
+
 
 def log(path: Path, *, as_json: bool) -> None:
     """List all versions, newest first, abandoned ones too; mark those of head's lineage."""
@@ -33,12 +38,18 @@ def log(path: Path, *, as_json: bool) -> None:
             version.accounts.held,
             f"{version.created_at:%m-%d %H:%M:%S}",
             *(version.proof.scores.get(metric, {}).get("cumulative") for metric in config.metrics),
-            version.reason if version.blob else f"{version.reason} (no bytes)",
+            _why(version),
         )
         for version in reversed(versions)
     ]
     columns = ["version", "parent", "refs", "learned", "held", "created (UTC)", *config.metrics, "reason"]
     print_table(f"{config.model.name}: versions (* is in head's lineage)", columns, lines)
+
+
+def _why(version: Version) -> str:
+    """Say why it was saved; of a rebuilt version also which one it stands for."""
+    rebuilt = "" if version.covers is None else f"rebuilt, stands for {version.covers}: "
+    return f"{rebuilt}{version.reason}{'' if version.blob else ' (no bytes)'}"
 
 
 def _log_entry(version: Version, refs: list[str]) -> dict[str, Any]:
@@ -52,6 +63,7 @@ def _log_entry(version: Version, refs: list[str]) -> dict[str, Any]:
         "held": version.accounts.held,
         "created_at": version.created_at.isoformat(),
         "reason": version.reason,
+        "covers": version.covers,
         "has_bytes": version.blob is not None,
     }
 
@@ -74,18 +86,9 @@ def show(path: Path, selector: str, *, as_json: bool) -> None:
         return
     out = console()
     out.print(f"[bold]version {version.version}[/] of {version.model}  {' '.join(value['refs'])}")
-    for key in (
-        "kind",
-        "parent",
-        "created_at",
-        "reason",
-        "hold",
-        "recipe",
-        "position",
-        "events",
-        "segment",
-        "environment",
-    ):
+    for key in SHOWN:
+        if key in ("covers", "quarantine") and not value[key]:
+            continue  # not rebuilt; nothing was ever quarantined
         out.print(f"  {key:<12} {_flat(value[key])}", highlight=False, markup=False, soft_wrap=True)
     scored = {"model": version.proof.scores, **version.proof.baselines}
     spans = list(dict.fromkeys(span for scores in scored.values() for score in scores.values() for span in score))
@@ -106,6 +109,8 @@ def _shown(version: Version, model: ModelStore) -> dict[str, Any]:
         "kind": version.kind,
         "created_at": version.created_at.isoformat(),
         "reason": version.reason,
+        "covers": version.covers,
+        "quarantine": version.quarantine,
         "hold": hold_of(model, version),
         "recipe": version.recipe,
         "identity": version.identity,

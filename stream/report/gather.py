@@ -10,6 +10,7 @@ from typing import Any, Literal
 from store import ModelStore
 from store.history import Holds, Outline
 from store.types import Move, MoveKind, ScorePoint, Scores, Version, VersionKind
+from stream.report.entries import Quarantined, quarantined
 from stream.report.verdicts import Verdict, judge
 
 
@@ -88,6 +89,7 @@ class Report:
     moves: tuple[Moved, ...]
     published: int
     held: tuple[Holds, ...]
+    quarantine: tuple[Quarantined, ...]
     passed: tuple[Passed, ...]
 
 
@@ -96,7 +98,7 @@ def gather(model: ModelStore, selector: int | str, *, now: datetime) -> Report:
     version = model.version(selector)
     refs, moves = model.refs(), model.moves_by_hand()  # before the outline, so that it has every version they name
     versions = {each.version: each for each in model.outline()}
-    accounts = version.accounts
+    accounts, line = version.accounts, _line(version, versions)
     return Report(
         model=version.model,
         version=version.version,
@@ -121,10 +123,11 @@ def gather(model: ModelStore, selector: int | str, *, now: datetime) -> Report:
         points=_points(model.points(version.version), versions),
         beside=_branches(_points(model.points_beside(version.version), versions), versions),
         versions=tuple(versions.values()),
-        line=_line(version, versions),
+        line=line,
         moves=tuple(_moved(move, versions) for move in moves),
         published=sum(move.kind == "publish" for move in model.moves("champion")),
         held=tuple(model.holds(version.version)),
+        quarantine=quarantined(model, line, versions),
         passed=_passed(model, version),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stream.report.figures import Figure, at, dots, figure, line, thinned
 from stream.report.gather import Report
-from stream.report.series import MARKS, told_move
+from stream.report.marks import MARKS, told_kind, told_move
 from stream.report.told import count, duration, hover, moment, score, share
 from stream.report.verdicts import Verdict
 
@@ -32,7 +32,7 @@ def history(report: Report) -> Figure:
     shown = [*kept, *thinned(forked, VERSIONS_MAX)]
     told = [
         hover(
-            f"version {each.version} ({each.kind}): {count(each.learned)} events learned",
+            f"version {each.version} ({told_kind(each)}): {count(each.learned)} events learned",
             f"saved {moment(each.created_at)}: {each.reason}",
             *([] if each.has_bytes else ["its bytes expired"]),
         )

@@ -9,22 +9,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from store.types import MoveKind, Scores
-from stream.report.figures import POINTS_MAX, Figure, at, baseline_style, dots, figure, line, thinned
-from stream.report.gather import Moved, Point, Report
+from store.types import Scores
+from stream.report.figures import POINTS_MAX, Figure, at, baseline_style, figure, line, thinned
+from stream.report.gather import Point, Report
+from stream.report.marks import marks, stretches, strokes
 from stream.report.ranges import shown
 from stream.report.told import count, hover, instant, moment, score
-
-MARKS: Mapping[MoveKind, tuple[str, str]] = {
-    "rewind": ("triangle-left", "var(--alert)"),
-    "skip": ("triangle-right", "var(--alert)"),
-    "undo": ("circle-open", "var(--alert)"),
-    "promote": ("diamond", "var(--ink)"),
-    "reopen": ("square-open", "var(--soft)"),
-}
-"""How a move is drawn: plotly's symbol, and colour."""
-VERSIONS_MAX = 100
-"""Ticks of versions that are plain saves; all others are always there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +141,12 @@ def _plot(report: Report, metric: str, span: str, axis: Axis, heights: list[floa
         *_baselines(report, xs, points, metric, span),
         *_spans(xs, points, metric, span),
         line(xs, _values(points, metric, span), {"color": "var(--model)", "width": 2.5}, text=texts, name=metric),
-        *_marks(report, axis),
+        *marks(report, axis.place),
     ]
     return figure(
         traces,
         alt=f"{metric} over {axis.title}",
-        shapes=[_stroke(axis, moved) for moved in report.moves],
+        shapes=[*stretches(report, axis.place), *strokes(report, axis.place)],
         xaxis={**axis.layout, "title": {"text": axis.title, "standoff": 8}, "nticks": 6, "showgrid": False},
         yaxis={"nticks": 6, **({"range": heights} if heights else {})},
         yaxis2={"overlaying": "y", "range": [-0.03, 1.05], "visible": False, "fixedrange": True},
@@ -231,59 +221,3 @@ def _left_behind(axis: Axis, metric: str, span: str) -> list[Figure]:
         xs += [*map(axis.where, points), None]
         ys += [*_values(points, metric, span), None]
     return [line(xs, ys, {"color": "var(--ghost)", "width": 2.5}, name="left behind")] if any(axis.beside) else []
-
-
-def _marks(report: Report, axis: Axis) -> list[Figure]:
-    of_line = set(report.line)
-    led_here = [each for each in report.versions if each.version in of_line]
-    ticks = thinned([each for each in led_here if each.kind == "save"], VERSIONS_MAX)
-    ticks += [each for each in led_here if each.kind != "save"]
-    rug = dots(
-        [axis.place(each.learned, each.created_at) for each in ticks],
-        [0] * len(ticks),
-        {
-            "symbol": "line-ns-open",
-            "size": [7 if each.kind == "save" else 13 for each in ticks],
-            "color": "var(--soft)",
-            "line": {"width": 1},
-        },
-        [
-            hover(
-                f"version {each.version} ({each.kind})",
-                f"{count(each.learned)} events learned",
-                f"saved {moment(each.created_at)}",
-            )
-            for each in ticks
-        ],
-        yaxis="y2",
-        name="versions",
-        cliponaxis=False,
-    )
-    styles = [MARKS.get(moved.kind, ("circle", "var(--alert)")) for moved in report.moves]
-    flags = dots(
-        [axis.place(moved.new_events, moved.at) for moved in report.moves],
-        [1] * len(report.moves),
-        {"symbol": [symbol for symbol, _ in styles], "size": 10, "color": [color for _, color in styles]},
-        [told_move(moved) for moved in report.moves],
-        yaxis="y2",
-        name="moves",
-        cliponaxis=False,
-    )
-    return [rug, *([flags] if report.moves else [])]
-
-
-def told_move(moved: Moved) -> str:
-    """Say who moved what, when and why, for a hover box."""
-    came = "" if moved.old is None else f" from version {moved.old} ({count(moved.old_events)} events)"
-    return hover(
-        f"{moved.kind}: {moved.ref}{came} to version {moved.new} ({count(moved.new_events)} events)",
-        f"{moved.who}, {moment(moved.at)}",
-        *([f"why: {moved.why}"] if moved.why else []),
-    )
-
-
-def _stroke(axis: Axis, moved: Moved) -> Figure:
-    x = axis.place(moved.new_events, moved.at)
-    color = MARKS.get(moved.kind, ("", "var(--alert)"))[1]
-    stroke = {"color": color, "width": 1, "dash": "dot"}
-    return {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": stroke}

@@ -6,6 +6,7 @@ one expression over it. Only an event that it takes for suspect, or that does no
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -188,12 +189,20 @@ class Sieve:
 class _Fast:
     """Reads the fields of an event by one type, and looks at many events with one expression for all rules.
 
-    `take` gives a field of what was read.
+    `quick` raises TypeError where a number is null, `careful` does not. `take` gives a field of what was read.
     """
 
     decode: Callable[[bytes], Any]
-    suspects: Callable[[Sequence[Any]], list[int]]
+    quick: Callable[[Sequence[Any]], list[int]]
+    careful: Callable[[Sequence[Any]], list[int]]
     take: Mapping[str, Callable[[Any], Any]]
+
+    def suspects(self, events: Sequence[Any]) -> list[int]:
+        """Return the places of those for which a rule holds."""
+        try:
+            return self.quick(events)
+        except TypeError:
+            return self.careful(events)
 
     @classmethod
     def of(cls, rules: Sequence[Rule], names: Sequence[str], name: str | None, moment: str | None) -> _Fast | None:
@@ -205,36 +214,60 @@ class _Fast:
         trees = [(rule.where.text, tree_of(rule.where.text)) for rule in rules]
         for text, tree in trees:
             _Typed(text, list(names), uses, decided=False).write(tree, 0)
-        written = [_Typed(text, list(names), uses, decided=True).write(tree, 0) for text, tree in trees]
-        fields = [(f"f{i}", _TYPES.get(frozenset(uses[field]), Any), None) for i, field in enumerate(names)]
+
+        def looking(*, quick: bool) -> Callable[[Sequence[Any]], list[int]]:
+            tests = [_Typed(text, list(names), uses, decided=True, quick=quick).write(tree, 0) for text, tree in trees]
+            test = " or ".join(tests) or "False"
+            made: Callable[[Sequence[Any]], list[int]] = made_of(
+                f"lambda events: [i for i, v in enumerate(events) if {test}]"
+            )
+            return made
+
+        fields = [
+            (f"f{i}", _TYPES.get(frozenset(uses[field]), Any), math.nan if uses[field] == {"number"} else None)
+            for i, field in enumerate(names)
+        ]
         rename = {f"f{i}": field for i, field in enumerate(names)}
         try:
             struct = msgspec.defstruct("Sifted", fields, rename=rename, gc=False)
         except ValueError:
             return None
-        suspects = made_of(f"lambda events: [i for i, v in enumerate(events) if {' or '.join(written) or 'False'}]")
         take = {field: attrgetter(f"f{i}") for i, field in enumerate(names)}
-        return cls(msgspec.json.Decoder(struct).decode, suspects, take)
+        return cls(msgspec.json.Decoder(struct).decode, looking(quick=True), looking(quick=False), take)
 
 
 class _Typed(Writer):
     """Writes a condition on what `_Fast` has read: what fits a type need not be asked for it again.
 
-    Not `decided`: it only notes how each field is used.
+    Not `decided`: it only notes how each field is used. `quick`: what it writes may raise TypeError.
     """
 
-    def __init__(self, text: str, names: Sequence[str], uses: Mapping[str, set[str]], *, decided: bool) -> None:
+    def __init__(
+        self, text: str, names: Sequence[str], uses: Mapping[str, set[str]], *, decided: bool, quick: bool = False
+    ) -> None:
         super().__init__(text, as_text=False)
         self._names = names
         self._uses = uses
         self._decided = decided
+        self._quick = quick
 
     def got(self, name: str) -> str:
         """See `Writer.got`."""
-        at = f"v.f{self._names.index(name)}"
-        if self._uses[name] in ({"number"}, {"truth"}):
+        at = self._at(name)
+        if self._uses[name] == {"number"}:
+            return f"({at} if {at} == {at} else None)"
+        if self._uses[name] == {"truth"}:
             return at
         return f"({at} or None)" if self._uses[name] == {"words"} else f"({at} if present({at}) else None)"
+
+    def compared(self, name: str, sign: str, literal: str | float) -> str:
+        """See `Writer.compared`. A number that is absent is NaN, which no comparison holds for; null raises."""
+        written = super().compared(name, sign, literal)
+        plain = self._uses[name] == {"number"} or (self._uses[name] == {"words"} and sign == "==" and literal != "")
+        return f"({self._at(name)} {sign} {literal!r})" if plain and self._quick else written
+
+    def _at(self, name: str) -> str:
+        return f"v.f{self._names.index(name)}"
 
     def number(self, name: str) -> str:
         """See `Writer.number`."""

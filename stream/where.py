@@ -156,18 +156,20 @@ class Writer:
         """Write the value of a field that is a truth value, else None."""
         return f"_truth({self.got(name)})"
 
+    def compared(self, name: str, sign: str, literal: str | float) -> str:
+        """Write the comparison of a field with a literal of its type."""
+        read = self.words(name) if isinstance(literal, str) else self.number(name)
+        return f"((a := {read}) is not None and a {sign} {literal!r})"
+
     def names_in(self, tree: ast.expr) -> dict[str, None]:
         """Return the fields that a condition looks at, as they stand there."""
         found: dict[str, None] = {}
-        for node in sorted(
-            (each for each in ast.walk(tree) if isinstance(each, ast.Name | ast.Call)), key=lambda node: node.col_offset
-        ):
-            if isinstance(node, ast.Call):
-                name = self._name(node) if self._called(node) == "field" else None
-            else:
-                name = None if node.id in (*_LITERALS, "field", "missing") else node.id
-            if name is not None:
-                found[name] = None
+        nodes = [each for each in ast.walk(tree) if isinstance(each, ast.Name | ast.Call)]
+        for node in sorted(nodes, key=lambda node: node.col_offset):
+            if isinstance(node, ast.Name) and node.id not in (*_LITERALS, "field", "missing"):
+                found[node.id] = None
+            elif isinstance(node, ast.Call) and self._called(node) == "field":
+                found[self._name(node)] = None
         return found
 
     def write(self, node: ast.expr, depth: int) -> str:
@@ -219,8 +221,7 @@ class Writer:
             if sign != "==":
                 raise _refused(self._text, f"found `{sign}` with {str(literal).lower()}")
             return f"({self.truth(name) if self._as_text else self.got(name)} is {literal!r})"
-        read = self.words(name) if isinstance(literal, str) else self.number(name)
-        return f"((a := {read}) is not None and a {sign} {literal!r})"
+        return self.compared(name, sign, literal)
 
     def _literal(self, node: ast.expr) -> Any:
         """Return a text, a finite number or a truth value."""

@@ -132,7 +132,10 @@ def _tell(told: dict[str, Any], *, dry_run: bool) -> None:
         highlight=False,
     )
     if told.get("protected") is not None:
-        out.print(f"  champion is at version {told['protected']}", highlight=False)
+        out.print(
+            f"  champion is at version {told['protected']}; let it serve the rebuilt one: tidemark promote head",
+            highlight=False,
+        )
     if told["left_to_read"] > 0:
         out.print(f"  the last {told['left_to_read']:,} events are read again by the trainer", highlight=False)
     scores = told["scores"]

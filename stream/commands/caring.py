@@ -20,6 +20,7 @@ from stream.environment import environment, require_same
 from stream.errors import ConfigError, StreamError
 from stream.feed import check_topics
 from stream.reach import earliest_within, reach
+from stream.sieve import read_rules
 from stream.sources import open_feed
 
 LOG_S_MAX = 30.0
@@ -64,6 +65,8 @@ def _checks(path: Path) -> Iterator[Check]:
         return
     yield Check("configuration", well=True, found=f"{path} (model {config.model.name}, hash {config.hash[:12]})")
     yield _looked("recipe", lambda: _recipe(config))
+    if config.gate.rules:
+        yield _looked("rules", lambda: ", ".join(rule.name for rule in read_rules(config)))
     store: Store | None = None
     try:
         store = Store.open(config.store_url)

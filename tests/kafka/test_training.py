@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from confluent_kafka import TopicPartition
 
+from store import ModelStore
 from tests.kafka.broker import Broker
 from tests.stream.test_label_log import halves, joined
 from tests.stream.test_labels import events
@@ -160,3 +162,47 @@ def test_labels_that_their_topic_has_lost_are_told_of(tmp_path: Path, kafka: Bro
     after = world.json("show", "head")
     assert after["position"] == {asked: {"0": 1000}, told: {"0": 2500}}
     assert after["events"]["learned"] > before["events"]["learned"]
+
+
+def in_hold(model: ModelStore) -> str | None:
+    """Return "hold" if head is a version that the trainer holds at."""
+    beat = model.heartbeat()
+    held = beat is not None and beat.state == "hold" and beat.version == model.watch().version
+    return "hold" if held else None
+
+
+def test_a_breaker_stops_at_its_limit_and_a_resume_goes_on(tmp_path: Path, kafka: Broker, postgres_url: str) -> None:
+    """Two partitions, with ids that may not come twice; nothing is lost and nothing is learned twice."""
+    world = World(tmp_path)
+    topic = kafka.topic(partitions=2)
+    events = [
+        {**json.loads(line), "id": f"e{n - 2 if n % 10 == 2 else n}"}  # the one before it in its partition
+        for n, line in enumerate(lines(6000, 2))
+    ]
+    more = 'id = "id"\n[snapshots]\nevery_events = 700\n[gate]\nduplicates = 100\nbreaker = { consecutive = 50 }'
+    world.configure(log=f"kafka://{kafka.bootstrap}/{topic}", more=more, store=postgres_url)
+    good, bad = [json.dumps(event).encode() for event in events], [b"garbage"] * 120
+    world.write_events("events.jsonl", [*good[:3000], *bad, *good[3000:]])
+    world.run("produce", "events.jsonl")
+    trainer = world.start("train")
+    until(lambda: exists(world, postgres_url), process=trainer)
+    model = world.open(postgres_url)
+    try:
+        holds = 0
+        while until(lambda: in_hold(model) or done(model, 6120), process=trainer) == "hold":  # 60 of each partition
+            head = model.head()[0]
+            assert head.proof.details["hold"]["held"] == 50
+            assert head.accounts.balanced
+            holds += 1
+            world.run("resume", "--reason", "the test goes on")
+            until(lambda: model.head()[0].version > head.version, process=trainer)  # noqa: B023 - in this turn
+        assert holds in (1, 2)
+    finally:
+        end(trainer)
+    accounts = model.head()[0].accounts
+    assert accounts.balanced
+    assert accounts.read == 6120
+    reasons = [hold.reason for v in model.lineage(model.head()[0].version) for hold in model.segment(v.version).holds]
+    assert reasons.count("not_json") == 120
+    assert reasons.count("duplicate_id") == 600
+    assert [each["equal"] for each in world.json("verify", "all") if each["equal"] is not True] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,71 @@ def test_ids_are_as_remembered_after_restarts_kills_rollbacks_and_refills(tmp_pa
     assert len(kept[gone[-1]]["gate"]) > 400  # a hundred ids
     told = world.train()
     assert told["held"] == len(expected)
+
+
+def test_a_rebuild_judges_ids_anew_and_ends_the_hold(tmp_path: Path) -> None:
+    """Where the first of two is quarantined the second was no duplicate; and what is quarantined trips nothing."""
+    events = lines(1000)
+    events[100] = json.dumps({**json.loads(events[100]), "id": 90}).encode()  # 90 again, from a good event
+    events[200] = json.dumps({**json.loads(events[200]), "id": 190}).encode()  # 190 again
+    events[500:520] = [GARBAGE] * 20
+    gate = "duplicates = 1000\nbreaker = { consecutive = 20 }"
+    world = world_of(tmp_path / "one", events, gate=gate)
+    world.run("train", "--until-end", code=3)
+    model = world.open()
+    assert [(each.offset, each.reason) for each in model.held()][:2] == [(100, "duplicate_id"), (200, "duplicate_id")]
+    world.run("quarantine", "add", "--offsets", "0:90-91", "--offsets", "0:500-520", "--reason", "garbage")
+    world.run("rebuild", "--reason", "without it")
+    reasons = {
+        hold.offset: hold.reason
+        for v in model.lineage(model.head()[0].version)
+        for hold in model.segment(v.version).holds
+    }
+    assert reasons == {90: "quarantined", 200: "duplicate_id", **dict.fromkeys(range(500, 520), "quarantined")}
+    assert world.json("status")["hold"] is None
+    told = world.train()  # nobody resumed it
+    assert (told["read"], told["learned"], told["held"]) == (1000, 978, 22)
+    assert {each["equal"] for each in world.json("verify", "all")} == {True}
+    clean = [event for place, event in enumerate(events) if place not in {90, *range(500, 520)}]
+    oracle = world_of(tmp_path / "oracle", clean, gate=gate)
+    assert oracle.train()["learned"] == 978
+    mine, never_saw = (each.json("show", "head")["scores"]["Accuracy"] for each in (world, oracle))
+    assert (mine["cumulative"], mine["window"]) == (never_saw["cumulative"], never_saw["window"])
+
+
+def test_of_two_events_with_one_id_the_earlier_one_counts_wherever_it_lies(tmp_path: Path) -> None:
+    """In a stream that is merged by time, over two partitions and a log of labels; batches make no difference."""
+    source = random.Random(3)
+    events = sorted(
+        ({"id": source.choice([n, n // 3]), "at": n, "a": n % 7, "b": n % 3, "p": n % 2} for n in range(600)),
+        key=lambda event: event["at"],
+    )
+    seen: list[int] = []
+    expected = set()
+    places = Counter[int]()
+    for event in events:
+        place = (event["p"], places[event["p"]])
+        places[event["p"]] += 1
+        if event["id"] in seen[-50:]:
+            expected.add(place)
+        else:
+            seen.append(event["id"])
+    assert len(expected) > 50
+    found = []
+    for name, every in (("few", 37), ("many", 10_000)):
+        world = World(tmp_path / name)
+        for p in (0, 1):
+            world.write_events(f"events/{p}.jsonl", [event for event in events if event["p"] == p])
+        labels = [{"id": n, "at": n + 40, "y": n % 7 > n % 3} for n in range(600)]
+        world.write_events("labels.jsonl", labels)
+        more = 'id = "id"\nmoment = "at"\nignore = ["at", "p"]\n[labels]\nlog = "file:labels.jsonl"\nmoment = "at"\n'
+        more += f"[snapshots]\nevery_events = {every}\n[gate]\nduplicates = 50"
+        world.configure(log="file:events", more=more)
+        told = world.train("--close")
+        held = world.open().held()
+        assert {(each.partition, each.offset) for each in held} == expected
+        assert {each.reason for each in held} == {"duplicate_id"}
+        assert told["read"] == 600 == told["learned"] + told["held"] + told["pending"] + told["expired"]
+        assert {each["equal"] for each in world.json("verify", "all")} == {True}
+        found.append(world.json("show", "head")["scores"]["Accuracy"]["cumulative"])
+    assert found[0] == found[1]

@@ -162,6 +162,8 @@ def test_a_rule_that_is_not_understood_is_told_before_anything_is_written(tmp_pa
         world.configure(log="file:events.jsonl", more=f'[gate.rules]\nbad = "{rule}"')
         assert "condition" in world.run("train", "--until-end", code=2).stderr
         assert not (tmp_path / "tidemark.db").exists()
+        (ill,) = [each for each in world.json("doctor", code=1) if each["check"] == "rules"]
+        assert ill["well"] is False
         with pytest.raises(ConfigError):
             read_rules(read_config(world.config))
 

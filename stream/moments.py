@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from stream.decode import UNREADABLE, csv_cells
+from stream.decode import UNREADABLE, csv_cells, json_object
 from stream.fields import FieldFault
 from stream.log import Format, Span
 from stream.schema import present
@@ -46,7 +46,7 @@ def _of_object(field: str) -> Callable[[bytes], Any]:
     try:
         struct = msgspec.defstruct("At", [("moment", Any, None)], rename={"moment": field}, gc=False)
     except ValueError:  # msgspec takes no such name
-        return lambda value: msgspec.json.decode(value)[field]
+        return lambda value: json_object(value).get(field)
     decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
     return lambda value: decode(value).moment
 

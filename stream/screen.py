@@ -102,7 +102,8 @@ class LogScreen:
 
     def moved(self, head: Version, ref: Ref) -> None:
         """Log it."""
-        self._log.warning("head was moved: following", head=head.version, moves=ref.moves, kind=head.kind)
+        kind = head.kind if head.covers is None else "rebuild"
+        self._log.warning("head was moved: following", head=head.version, moves=ref.moves, kind=kind)
 
     def tainted(self, tainted: LearnerTainted) -> None:
         """Log it."""
@@ -158,8 +159,9 @@ class LineScreen:
 
     def moved(self, head: Version, ref: Ref) -> None:
         """Say where training goes on."""
+        rebuilt = "" if head.covers is None else f", rebuilt, stands for version {head.covers}"
         self._console.print(
-            f"[yellow]head was moved[/] to version {head.version} (move {ref.moves}); "
+            f"[yellow]head was moved[/] to version {head.version} (move {ref.moves}{rebuilt}); "
             f"training goes on from {head.accounts.learned:,} learned events"
         )
 

@@ -47,6 +47,7 @@ def take_poison_out(config: Path, later: list[dict[str, Any]], out: Console, tot
         tell_and_run(out, config, "rebuild")
     rebuilt = head_of(config)
     oracle = _oracle(config.with_name("undisturbed.toml"), [e for e, b in zip(later, bad, strict=True) if not b], total)
+    out.print()
     _compare({"before": before, "ruined": ruined, "rebuilt": rebuilt, "never saw them": oracle})
     if (rebuilt.accounts.learned, rebuilt.proof.golden, _scores(rebuilt)) != (
         oracle.accounts.learned,

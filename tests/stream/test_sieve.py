@@ -229,3 +229,20 @@ def test_a_rule_asks_only_events_that_were_accepted_and_leaves_the_others_in_ord
     assert [x["a"] for x in verdicts.xs] == [1.0, 2.0, 3.0]
     assert verdicts.offsets == [(0, [0, 3, 5])]
     assert [(each.offset, each.reason) for each in verdicts.held] == [(1, "rule:x"), (2, "field_type"), (4, "rule:x")]
+
+
+@pytest.mark.parametrize(
+    ("number", "absence"),
+    [("b < -9", "missing(b)"), ("kind == 'q'", "missing(kind)"), ("on and b < -9", "missing(on)")],
+)
+def test_a_field_that_is_compared_and_asked_for_is_missing_where_it_is(number: str, absence: str) -> None:
+    (name,) = read_where(absence).names
+    rules = [Rule("compared", read_where(number)), Rule("absent", read_where(absence))]
+    schema = Schema((), LabelField("y", "truth"))
+    gate = Gate("t", Decoder(schema, FORM, bound=1e15, labeled=False), sieve=Sieve(rules, FORM))
+    there: dict[str, Any] = {"b": 1.5, "kind": "x", "on": False}
+    events = [there, {}, {**there, name: None}, {**there, name: ""}, {**there, name: [1]}]
+    for several in (events, events[:2], events[:1]):  # with null and without
+        held = gate.judge(Batch((span_of([json.dumps(event).encode() for event in several]),))).held
+        assert [each.offset for each in held] == [1, 2, 3][: max(0, len(several) - 1)]
+        assert {each.reason for each in held} <= {"rule:absent"}

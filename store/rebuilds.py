@@ -19,7 +19,7 @@ from store.errors import RebuildOutdated, Refused
 from store.processes import gone
 from store.quarantine import Quarantines, revision_of
 from store.refs import Cause
-from store.schema import rebuilds
+from store.schema import rebuilds, segment_runs
 from store.types import NewVersion, Ref, Version
 
 State = Literal["running", "done", "abandoned"]
@@ -112,8 +112,8 @@ class Rebuilds(Quarantines):
     def rebuild_swap(self, rebuild: Rebuild, *, who: str, why: str) -> Ref:
         """Move head to the tip of the branch, in one transaction. What head has read beyond it is read again.
 
-        Raises RebuildOutdated if head no longer descends from what the tip covers, or if the quarantine is no longer
-        what the rebuild used.
+        Raises RebuildOutdated if head no longer descends from what the tip covers, if it has skipped or lost events
+        since, or if the quarantine is no longer what the rebuild used.
         """
         with self._writing() as connection:
             snapshots.lock_model(connection, self.name)
@@ -123,6 +123,13 @@ class Rebuilds(Quarantines):
             covered = connection.scalar(select(line.c.version).where(line.c.version == rebuild.covers))
             if covered is None:
                 raise RebuildOutdated(f"head (version {head.version}) does not descend from version {rebuild.covers}")
+            at = segment_runs.c
+            passed = select(at.version).where(at.model == self.name, at.version.in_(select(line.c.version)))
+            passed = passed.where(at.version > rebuild.covers, at.kind.in_(("skip", "gap"))).limit(1)
+            if (found := connection.scalar(passed)) is not None:
+                raise RebuildOutdated(
+                    f"version {found} has passed over events, which would be read again: rebuild anew"
+                )
             cause = Cause("rebuild", who, why, self._clock())
             moved = refs.point(connection, self.name, refs.HEAD, rebuild.tip, cause, epoch=head.epoch)
             _set(connection, self.name, rebuild.rebuild, {"state": "done", "ended_at": cause.at})

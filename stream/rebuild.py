@@ -78,7 +78,7 @@ class Rebuilder:
         for lap in range(1_000_000):
             rebuild = self._onto_lineage(rebuild)
             todo = self._todo(rebuild)
-            if lap and (len(todo) <= 1 or lap >= LAPS_MAX):
+            if lap and (len(todo) <= 1 or lap >= LAPS_MAX) and not self._passes_over(todo):
                 break
             with closing(self.open_feed()) as self.feed:
                 self.earliest = self.feed.earliest()
@@ -93,6 +93,11 @@ class Rebuilder:
         lineage = self.store.lineage(trained(self.store).version)
         return [version for version in lineage if version.version > rebuild.covers]
 
+    def _passes_over(self, todo: Sequence[Version]) -> bool:
+        """Tell whether one of these versions skipped or lost something: the branch must do so too."""
+        passed = {version for version, _ in self.store.passed_over(todo[-1].version)} if todo else set()
+        return any(version.version in passed for version in todo)
+
     def _onto_lineage(self, rebuild: Rebuild) -> Rebuild:
         """Go back along the branch to what head descends from, if head was moved since."""
         line = {version.version for version in self.store.lineage(trained(self.store).version)}
@@ -104,7 +109,9 @@ class Rebuilder:
         tip = self.store.version(rebuild.tip)
         while tip.version != rebuild.base and tip.covers not in line:
             tip = self.store.version(parent_of(tip))
-        return self.store.rebuild_back(rebuild, tip.version, rebuild.base if tip.covers is None else tip.covers)
+        if tip.version == rebuild.base or tip.covers is None:  # the base may be of an older rebuild: it covers itself
+            return self.store.rebuild_back(rebuild, rebuild.base, rebuild.base)
+        return self.store.rebuild_back(rebuild, tip.version, tip.covers)
 
     def _one(self, learner: Learner, rebuild: Rebuild, version: Version) -> tuple[Learner, Rebuild]:
         """Do again what a version did, without what is quarantined, and save it in the branch."""

@@ -20,7 +20,7 @@ from store.errors import RebuildOutdated
 from store.offsets import Offsets
 from store.quarantine import Change, Entry
 from store.rebuilds import Rebuild
-from store.types import NewVersion, Ref, Version
+from store.types import NewVersion, Ref, Run, RunKind, Segment, Version
 from tests.laws.test_store_faults import cut_at_commit
 from tests.store.values import HOST, NOON, Clock, child, counts, genesis, save
 
@@ -318,6 +318,24 @@ def test_a_head_that_went_elsewhere_is_not_swapped(touched: ModelStore, store: S
     with pytest.raises(RebuildOutdated):
         touched.rebuild_swap(begun, who="ann", why="")
     touched.move("head", 4, kind="rewind", who="bob", why="back where it was")
+    assert touched.rebuild_swap(begun, who="ann", why="").version == begun.tip
+
+
+@pytest.mark.parametrize("kind", ["skip", "gap"])
+def test_what_was_passed_over_since_is_not_read_again(touched: ModelStore, store: Store, kind: RunKind) -> None:
+    begun = branch(touched, begin(touched), 4)[1]
+    save(touched)
+    if kind == "skip":
+        touched.skip(4, who="bob", why="", environment={})
+    else:
+        save(touched, segment=Segment((Run("t", 0, 40, 50, 0, kind),)))
+    passed = touched.head()[0]
+    save(touched)
+    before, head = counts(store), touched.watch()
+    with pytest.raises(RebuildOutdated, match=f"version {passed.version} has passed over events"):
+        touched.rebuild_swap(begun, who="ann", why="")
+    assert (counts(store), touched.watch(), touched.rebuilds()) == (before, head, [begun])
+    begun = branch(touched, begun, passed.version)[1]
     assert touched.rebuild_swap(begun, who="ann", why="").version == begun.tip
 
 

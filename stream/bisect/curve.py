@@ -14,13 +14,13 @@ from learners import Judgement, Probe
 from stream.bisect.bench import Bench, Walk
 from stream.bisect.course import Mark
 
-CELLS = 16
+CELLS = 12
 """Into so many cells a stretch is cut: each costs a judgement, and makes what is left so many times shorter."""
 
 JUMP_MIN = 10_000
 """A stored version further on than that is gone on from; else the replay under way goes there."""
 
-STATES_BYTES_MAX = 16 << 20
+STATES_BYTES_MAX = 4 << 20
 """The states of a curve are kept to go on from, if all of them are no more than that."""
 
 
@@ -35,7 +35,7 @@ class Stretch:
         """Return the places at which a curve is taken, both ends too.
 
         >>> len(Stretch(0, 48).places()), Stretch(5, 7).places()
-        (17, [5, 6, 7])
+        (13, [5, 6, 7])
         """
         cells = min(CELLS, self.bad - self.good)
         return [self.good + (self.bad - self.good) * cell // cells for cell in range(cells + 1)]

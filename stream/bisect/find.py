@@ -17,8 +17,8 @@ from stream.bisect.search import first_bad
 from stream.bisect.suspects import suspects
 from stream.errors import ConfigError
 
-SUSPECTS_MAX = 8
-"""So many stretches of the score series are looked at."""
+SUSPECTS_MAX = 24
+"""So many stretches of the score series are looked at: a short one as a whole, since a score may fall late."""
 
 HUNTS_MAX = 3
 """So many of them, the worst, are searched for the events that did it."""
@@ -171,8 +171,9 @@ def _hunt(bench: Bench, question: Question, fallen: list[Curve], limit: float | 
     answers: list[Answer] = []
     for _, curve, hunt in worst:
         found = hunt.run()
-        answers.append(_answer(question, curve, found=found))
-        if found.certain:
+        why = None if found else "the events that made it worse were asked before the version that was thought good"
+        answers.append(_answer(question, curve, found=found, why=why))
+        if found is not None and found.certain:
             return answers[-1]
     return next((answer for answer in answers if answer.found and answer.found.healed), answers[0])
 

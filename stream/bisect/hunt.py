@@ -38,8 +38,8 @@ AHEAD_MAX = 100_000
 MARKS_MAX = 8
 """So many states are in memory to go on from: the last ones, nearest to what is looked for."""
 
-WIDER = 8
-"""If leaving out a range heals nothing yet, what follows it is looked at so many times further."""
+WIDER, WIDER_MAX = 8, 3
+"""If leaving out a range heals nothing yet, what follows it is looked at so many times further; so often at most."""
 
 
 class Tape:
@@ -110,11 +110,14 @@ class Hunt:
         self._line = _part(self._good.goodness, self._bad.goodness, 0.5)
         fallen = zip(curve.places[at:], curve.found[at:], strict=True)
         self._at, self._bad = next((place, each) for place, each in fallen if not self._well(each))
-        base = self._learned_to(curve, curve.places[max(0, at - 3)])
+        base = self._learned_to(curve, curve.places[0 if self._course.joined else max(0, at - 3)])
         self._marks = {base.place: base}
         self._fallen = curve.marks.get(self._at)
         self._base = base.place
         self._tape = Tape(self._course, base)
+        if self._course.joined:  # the labels of what was asked in the cell came later
+            self._cell = (base.place, self._at)
+            self._ends = (self._judge(base.state, base.place).goodness, self._bad.goodness)
 
     def _learned_to(self, curve: Curve, place: int) -> Mark:
         """Return the state at a place of the curve, learned again from the nearest one that was kept."""
@@ -174,12 +177,14 @@ class Hunt:
         """Whether so few events brought so much of the fall that one of them may have brought it alone."""
         return _fall(*self._ends) >= ALONE_MIN * self.fall
 
-    def run(self) -> Found:
-        """Find the events."""
+    def run(self) -> Found | None:
+        """Find the events; None if the state before them is no better: it is what was asked earlier still."""
         tip, alone = self._tip()
         start = tip - 1 if alone else self._beginning(tip)
         before = self._judge(self._state(start), start)
         self._line = _part(before.goodness, self._bad.goodness, 0.5)
+        if not self._well(before):
+            return None
         if alone and self._well(healed := self._without(start, tip, self._at)):
             return self._found(start, tip, before, healed)
         stop, healed_then = self._end(start, tip, before)
@@ -216,7 +221,9 @@ class Hunt:
         line = _part(before.finely, self._bad.finely, STILL_GOOD)
         stop, width = tip, max(1, tip - start)
         last = min(self._course.stop, start + AHEAD_MAX)
-        while stop <= last - width:
+        for _ in range(WIDER_MAX):
+            if stop > last - width:
+                break
             ahead: dict[int, Judgement] = {}
 
             def is_good(place: int, width: int = width, ahead: dict[int, Judgement] = ahead) -> bool:

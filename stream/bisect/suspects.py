@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, zip_longest
 from statistics import median
 
-STRETCH_MAX = 20
-"""So many windows are compared at most with as many before them: a longer shift is as clear by its first windows."""
+DIP, SHIFT = range(1, 3), range(3, 21)
+"""So many windows are compared with those before: a dip that is soon over, and a shift; longer ones are as clear so."""
 
-BEFORE = (3, STRETCH_MAX)
+APART_MIN = 2
+"""Replay looks at three windows at once: what begins with the next is in them."""
+
+BEFORE = (3, 20)
 """A sudden fall is clear against the last few windows, a small one only against more."""
 
 WINDOWS_MAX = 5_000
@@ -26,9 +29,9 @@ MAD = 1.4826
 
 
 def suspects(values: Sequence[float], most: int) -> list[int]:
-    """Return where values fall the most below those before: the number of the first low one, the worst first.
+    """Return where values fall the most below those before: the number of the first low one; dips and shifts in turn.
 
-    Greater is better; minus infinity is worse than all. No two are neighbours, and none is the first value.
+    Greater is better; minus infinity is worse than all. No two are within `APART_MIN`, and none is the first value.
 
     >>> suspects([0.8, 0.82, 0.79, 0.81, 0.6, 0.58, 0.61], most=1)
     [4]
@@ -38,18 +41,27 @@ def suspects(values: Sequence[float], most: int) -> list[int]:
     steps = [abs(b - a) for a, b in pairwise(level)]
     noise = MAD * median(steps) / math.sqrt(2) if steps else 0.0
     sums = [0.0, *accumulate(level)]
-    found = [(_fall(sums, start, noise), start + first) for start in range(1, len(level))]
     chosen: list[int] = []
-    for fall, start in sorted(found, key=lambda each: (-each[0], each[1])):
-        if fall > 0 and len(chosen) < most and all(abs(start - other) > 1 for other in chosen):
+    ranked = sorted((_ranked(sums, noise, lengths) for lengths in (DIP, SHIFT)), reverse=True)
+    for each in (each for pair in zip_longest(*ranked) for each in pair if each is not None):
+        start = first - each[1]
+        if len(chosen) < most and all(abs(start - other) >= APART_MIN for other in chosen):
             chosen.append(start)
     return chosen
 
 
-def _fall(sums: Sequence[float], start: int, noise: float) -> float:
+def _ranked(sums: Sequence[float], noise: float, lengths: range) -> list[tuple[float, int]]:
+    """Return how far stretches of such lengths lie below what is before, and minus where they begin; worst first."""
+    falls = ((_fall(sums, start, noise, lengths), -start) for start in range(1, len(sums) - 1))
+    return sorted(falls, reverse=True)
+
+
+def _fall(sums: Sequence[float], start: int, noise: float, lengths: range) -> float:
     """Return how far a stretch that begins here lies below what is before it, in standard errors: that of the worst."""
     worst = -math.inf
-    for length in range(1, min(STRETCH_MAX, len(sums) - 1 - start) + 1):
+    for length in lengths:
+        if start + length >= len(sums):
+            break
         low = (sums[start + length] - sums[start]) / length
         for reach in BEFORE:
             before = min(reach, start)

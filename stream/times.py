@@ -108,7 +108,9 @@ class TimeReader:
     def many(self, moments: Sequence[Any], arrivals: Sequence[Any], stamps_ms: Sequence[int | None]) -> list[Times]:
         """Return the times of many events, as `of` does for each. Raises `FieldFault` for the first at fault."""
         asked, dues = alike(moments), alike(arrivals)
-        if asked is None or dues is None or any(map(gt, asked, dues)):
+        latest = self.latest
+        ahead = latest is not None and asked is not None and max(asked, default=latest) > latest
+        if ahead or asked is None or dues is None or any(map(gt, asked, dues)):
             return [self.of(*three) for three in zip(moments, arrivals, stamps_ms, strict=True)]
         return list(zip(asked, dues, strict=True))
 

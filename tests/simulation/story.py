@@ -8,15 +8,18 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
+import stream.decode
 import stream.owner
 import stream.runs
 from learners import Learner
@@ -185,6 +188,17 @@ class Story:
                 self._append(EVENTS, partition, made)
                 if self.later == "log" and made.x is not None and self.source.random() < 0.95:
                     self._append(LABELS, self.source.randrange(self.partitions), label(self.source, made))
+
+    def run_ahead(self) -> None:
+        """Let an event come whose time is two days ahead of now: it is held, whenever it is read again."""
+        at = int(time.time()) + 172_800
+        made = event(self.source, self.kind, at, number=0, later=self.later)
+        self._append(EVENTS, 0, replace(made, x=None))
+
+    def wait(self) -> None:
+        """Let ten days go by."""
+        later = SimpleNamespace(time_ns=lambda: time.time_ns() + 864_000 * 10**9)
+        self.patch.setattr(stream.decode, "time", later)
 
     def _append(self, topic: str, partition: int, made: Made) -> None:
         self.lines[topic][partition].append(made)

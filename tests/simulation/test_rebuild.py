@@ -92,6 +92,8 @@ def doing(story: Story, act: Act) -> Callable[[], None]:
         "skip": lambda: story.roll_back(number, "skip"),
         "undo": lambda: story.roll_back(number, "undo"),
         "rebuild": story.rebuild,
+        "ahead": story.run_ahead,
+        "wait": story.wait,
     }
     return acts[act.name]
 
@@ -155,6 +157,7 @@ TALES: dict[str, list[Act | Step]] = {
         *(Step(REBUILD, amid=(3, Act("rewind", (4,)))), MORE_COMES),
     ],
     "a trainer goes on amid a rebuild": [FIRST, Step(REBUILD, amid=(2, MORE_COMES)), MORE_COMES],
+    "what was too far ahead stays held": [Act("ahead"), TRAIN, FIRST, Act("wait"), REBUILD, MORE_COMES],
     "a skip before a rebuild stays skipped": [Act("skip", (1,)), MORE_COMES, FIRST, REBUILD, MORE_COMES],
 }
 
@@ -162,7 +165,7 @@ TALES: dict[str, list[Act | Step]] = {
 @pytest.mark.parametrize("tale", TALES)
 def test_a_tale(store: Store, tale: str) -> None:
     steps = [Step(step) if isinstance(step, Act) else step for step in TALES[tale]]
-    tell(store, "logistic", 1, "", 5, 3, steps)
+    tell(store, "logistic", 1, "moment" if Act("wait") in TALES[tale] else "", 5, 3, steps)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
+import time
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from stream.decode import Decoder
 from stream.gate import Gate
 from stream.log import Batch, Format, Span
-from stream.schema import FeatureField, LabelField, Schema
+from stream.schema import FeatureField, LabelField, Schema, TimeFields
 
 SCHEMA = Schema(
     (
@@ -41,6 +43,18 @@ def reason_of(event: bytes, schema: Schema = SCHEMA) -> str | None:
 
 def encode(**changed: object) -> bytes:
     return json.dumps({k: v for k, v in {**GOOD, **changed}.items() if v != "absent"}).encode()
+
+
+@pytest.mark.parametrize("others", [0, 1, 7])
+def test_a_time_too_far_ahead_is_held_whatever_comes_with_it(others: int) -> None:
+    schema = Schema((), LabelField("y", "truth"), times=TimeFields("at", "known_at"))
+    reader = Decoder(schema, Format("json"), bound=BOUND, ahead=timedelta(days=1))
+    now = int(time.time())
+    events = [{"at": now + i, "known_at": now + i + 5, "y": True} for i in range(others)]
+    events.append({"at": now + 90_000, "known_at": now + 90_005, "y": True})
+    decoded = reader.decode([json.dumps(event).encode() for event in events])
+    assert [(place, fault.reason) for place, fault in decoded.faults] == [(others, "time_ahead")]
+    assert len(decoded.xs) == others
 
 
 def test_features_come_in_schema_order_and_numbers_as_floats() -> None:

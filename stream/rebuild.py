@@ -18,6 +18,7 @@ from store.errors import RebuildOutdated
 from store.offsets import Offsets
 from store.rebuilds import Rebuild
 from store.types import Hold, NewVersion, Ref, Run, Segment, Version
+from stream.again import read_segment
 from stream.config import Config
 from stream.errors import LogLost, ModelRuined
 from stream.feed import Feed
@@ -27,7 +28,7 @@ from stream.log import Batch, Ends
 from stream.owner import who
 from stream.plan import Plan, parent_of, point, replayable_from, rewritten_since, trained, union
 from stream.quarantine import Quarantine
-from stream.replay import learner_at, read_segment, struck
+from stream.replay import learner_at, struck
 from stream.runs import OpenRun
 from stream.schema import Schema
 from stream.segment import UNREAD, OpenSegment

@@ -15,12 +15,13 @@ from functools import partial
 from learners import Culprit, Learner, LearnFailed
 from store import ModelStore
 from store.types import HeldEvent, Version
+from stream.again import read_segment
 from stream.errors import LearnerFailed, LearnerTainted, LogLost, LogMismatch
 from stream.feed import Feed
 from stream.fields import Fault
 from stream.gate import Gate
 from stream.held import RAISED, TAINTED
-from stream.replay import read_segment, reasons_of
+from stream.replay import reasons_of
 from stream.segment import OpenSegment
 
 RAISES_MAX = 10

@@ -16,12 +16,13 @@ from learners import Learner, Task, Turn
 from store import ModelStore
 from store.errors import BytesExpired
 from store.types import Version
+from stream.again import read_segment
 from stream.config import Config
 from stream.errors import LogLost
 from stream.feed import Feed, check_topics
 from stream.gate import Verdicts, open_gate
 from stream.log import Batch
-from stream.replay import read_segment, reasons_of, struck
+from stream.replay import reasons_of, struck
 from stream.schema import Schema
 
 

@@ -301,3 +301,19 @@ def test_a_head_that_an_older_program_saved_ruined_blames_no_good_event(tmp_path
     world.run("rollback", str(head.version), "--rewind", "--reason", "ruined")
     world.train()
     same(world, *loop(models()["scaled"][1], good))
+
+
+def test_a_rebuild_holds_what_ruins_the_model_only_now(tmp_path: Path) -> None:
+    """The gate had held it, and lets it pass today."""
+    good, places = stream(600), [168, 299, 500]
+    world = made_of(SCALED, tmp_path, poisoned(good, places), HUGE.format(every=300).replace("1e300", "1e15"))
+    world.train()
+    assert {each.reason for each in world.open().held()} == {"beyond_bound"}
+    text = world.config.read_text()
+    world.config.write_text(text.replace("1e15", "1e300"))
+    world.run("quarantine", "add", "--offsets", "0:100-110", "--reason", "to see")
+    world.run("rebuild", "--reason", "to see")
+    held = world.open().held()
+    assert [each.offset for each in held if each.reason == "learner_tainted"] == places
+    same(world, *loop(models()["scaled"][1], good[:100] + good[110:]))
+    assert all(each["equal"] for each in world.json("verify", "all"))

@@ -188,7 +188,7 @@ def _print(value: dict[str, Any]) -> None:
         out.print(text, highlight=False, markup=False, soft_wrap=True)
 
     good, bad, found, probe = (value[key] for key in ("good", "bad", "found", "probe"))
-    cost = f"{value['replays']} replays of {value['events_replayed']:,} events"
+    cost = f"{value['replays']} replay{'s' * (value['replays'] != 1)} of {value['events_replayed']:,} events"
     say(f"judged by {value['metric']} on {probe['events']:,} labeled events before event {probe['before']:,}")
     if found is None:
         say(f"nothing found: {value['why']}: {told(good['value'])}, at worst {told(bad['value'])} ({cost})")

@@ -295,6 +295,13 @@ def test_labels_from_a_log_of_their_own(tmp_path: Path) -> None:
     assert offsets(check(world)) == [(0, 1500, 1501)]
 
 
+def test_the_command_that_it_prints_heals_the_model(tmp_path: Path) -> None:
+    world = make(tmp_path, poison(1777, a=1e14), every=500)
+    world.run(*shlex.split(check(world)["found"]["command"])[1:])
+    world.run("rebuild")
+    assert check(world)["found"] is None
+
+
 def test_nothing_wrong(tmp_path: Path) -> None:
     world = make(tmp_path, lambda _, event: event)
     found = check(world)

@@ -73,6 +73,9 @@ class RebuildOutdated(StoreError):
 
     exit_code = 4
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="head is as it was; see what changed, and rebuild again: `tidemark rebuild`")
+
 
 class NoSuchModel(StoreError):
     """The store has no model of this name."""

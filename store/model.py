@@ -222,6 +222,11 @@ class ModelStore(Resumes, Rebuilds):
         with self._reading() as connection:
             return owners.last_heartbeat(connection, self.name)
 
+    def owned(self, *, host: str, now: datetime) -> bool:
+        """Return whether a trainer runs, as far as can be seen from this host: it beats, and its process is there."""
+        with self._reading() as connection:
+            return owners.alive(connection, self.name, host=host, now=now)
+
     # -- runs
 
     def start_run(

@@ -28,6 +28,7 @@ _NOTHING_YET = {
     "lag": None,
     "events_per_s": 0.0,
     "detail": "",
+    "quarantine": None,
 }
 
 
@@ -81,6 +82,12 @@ def last_heartbeat(connection: Connection, model: str) -> Heartbeat | None:
     return None if found is None else _read(found)
 
 
+def alive(connection: Connection, model: str, *, host: str, now: datetime) -> bool:
+    """Tell whether a model has an owner that has not ended, as far as can be seen from this host."""
+    found = connection.execute(select(owners).where(owners.c.model == model, owners.c.epoch > 0)).first()
+    return found is not None and not found.released and not _silent(found, host, now)
+
+
 def run_of(connection: Connection, model: str) -> int | None:
     """Return the run that owns a model."""
     run: int | None = connection.scalar(select(owners.c.run).where(owners.c.model == model))
@@ -88,12 +95,15 @@ def run_of(connection: Connection, model: str) -> int | None:
 
 
 def _refuse_alive(held: Row[Any], owner: Claimant, now: datetime) -> None:
-    age = (now - held.at).total_seconds()
-    if held.released or held.run == owner.run or age >= HEARTBEAT_FRESH_S:
+    if held.released or held.run == owner.run or _silent(held, owner.host, now):
         return
-    if held.host == owner.host and gone(held.pid, held.pid_started):
-        return
-    raise OwnerAlive(held.model, host=held.host, pid=held.pid, age=age)
+    raise OwnerAlive(held.model, host=held.host, pid=held.pid, age=(now - held.at).total_seconds())
+
+
+def _silent(held: Row[Any], host: str, now: datetime) -> bool:
+    """Tell whether an owner's heartbeat is old, or its process is gone from this host."""
+    old = (now - held.at).total_seconds() >= HEARTBEAT_FRESH_S
+    return old or (held.host == host and gone(held.pid, held.pid_started))
 
 
 def _found(connection: Connection, model: str) -> Row[Any]:

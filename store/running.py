@@ -12,7 +12,10 @@ Outcome = Literal["running", "done", "failed", "interrupted", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a trainer tells about itself, at least once a second. Times are UTC; `lag` counts events not yet read."""
+    """What a trainer tells about itself, at least once a second. Times are UTC; `lag` counts events not yet read.
+
+    `quarantine` is the revision by which it judges from its next batch on.
+    """
 
     run: int
     epoch: int
@@ -28,6 +31,7 @@ class Heartbeat:
     lag: int | None
     events_per_s: float
     detail: str = ""
+    quarantine: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,4 +286,5 @@ owners = Table(
     Column("lag", BigInteger),
     Column("events_per_s", Float(53), nullable=False),
     Column("detail", Words, nullable=False),
+    Column("quarantine", BigInteger),
 )

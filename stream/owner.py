@@ -64,7 +64,7 @@ class Owner:
         self._watched_at = self._beaten_at = float("-inf")
         self._pace: deque[tuple[float, int]] = deque(maxlen=6)
         self.epoch = epoch
-        self.quarantine = 0
+        self.quarantine = self._told = 0
         self.events_per_s = 0.0
 
     def follows(self, ref: Ref) -> None:
@@ -88,12 +88,12 @@ class Owner:
             raise Fenced(expected=self.epoch, found=found.epoch)
         if found.moves != self._ref.moves:
             raise HeadMoved("head", expected=self._ref.moves, found=found.moves)
-        if now - self._beaten_at >= BEAT_S or at_once:
+        if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
             self.beat(vitals, now)
 
     def beat(self, vitals: Vitals, now: float) -> None:
         """Write a heartbeat."""
-        self._beaten_at = now
+        self._beaten_at, self._told = now, self.quarantine
         if self._pace and vitals.read < self._pace[-1][1]:
             self._pace.clear()
         self._pace.append((now, vitals.read))
@@ -115,6 +115,7 @@ class Owner:
                 held=vitals.held,
                 lag=vitals.lag,
                 events_per_s=self.events_per_s,
+                quarantine=self.quarantine,
                 detail=vitals.detail,
             )
         )

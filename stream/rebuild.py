@@ -59,6 +59,7 @@ class Rebuilder:
     take_over: bool = False
     feed: Feed = field(init=False)
     earliest: Ends = field(default_factory=dict)
+    ruinous: list[Hold] = field(default_factory=list)  # of the whole lineage: some were pending, and struck out later
 
     def rebuild(self, why: str) -> tuple[Ref, Rebuild]:
         """Rebuild, and move head. Raises RebuildOutdated if the quarantine changed, `LogLost` if events are gone."""
@@ -92,6 +93,9 @@ class Rebuilder:
 
     def _todo(self, rebuild: Rebuild) -> list[Version]:
         lineage = self.store.lineage(trained(self.store).version)
+        line = {version.version for version in lineage}
+        ruined = [each for reason in (RAISED, TAINTED) for each in self.store.all_holds(reason=reason)]
+        self.ruinous = [hold for number, hold in ruined if number in line]
         return [version for version in lineage if version.version > rebuild.covers]
 
     def _passes_over(self, todo: Sequence[Version]) -> bool:
@@ -194,9 +198,7 @@ class Rebuilder:
         late = union(entry.offsets for entry in self.plan.entries if entry.release == "late")
         late -= rewritten_since(version, self.plan.entries)
         known: dict[tuple[str, int], dict[int, str]] = {}
-        line = {each.version for each in self.store.lineage(trained(self.store).version)}
-        ruinous = [each for reason in (RAISED, TAINTED) for each in self.store.all_holds(reason=reason)]
-        for hold in (*holds, *(hold for number, hold in ruinous if number in line)):  # some were struck out later
+        for hold in (*holds, *self.ruinous):
             stays = hold.reason == QUARANTINED and late.has(hold.topic, hold.partition, hold.offset)
             if stays or hold.reason in FROM_THE_RECORD:
                 known.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason

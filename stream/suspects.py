@@ -33,7 +33,7 @@ def add(
     reason: Why = "",
     json: Json = False,
 ) -> None:
-    """Quarantine events; all conditions must hold. A running trainer obeys from its next batch.
+    """Quarantine events; all conditions must hold. Returns when a running trainer obeys: from its next batch on.
 
     Without --offsets an entry stays open: it means events that are yet to come, too, until it is released.
     """

@@ -74,21 +74,21 @@ def learned_late(model: ModelStore, lineage: Iterable[Version]) -> list[Place]:
 
 def assert_equals_river(
     model: ModelStore,
-    notation: str,
+    untrained: Any,
     event: Callable[[Place], tuple[Mapping[str, float], bool] | None],
     held: Callable[[Place], bool],
     probes: Sequence[Mapping[str, float]],
 ) -> int:
     """Compare head with a bare loop: all predictions of its lineage, its scores, and what it answers to the probes.
 
-    `event` gives x and y of a place, None for what is malformed; `held` tells what was never to be learned. What was
-    learned late was held in its place. Returns how many events were learned.
+    `untrained` is a river model. `event` gives x and y of a place, None for what is malformed; `held` tells what was
+    never to be learned. What was learned late was held in its place. Returns how many events were learned.
     """
     head = model.head()[0]
     lineage = model.lineage(head.version)
     late = learned_late(model, lineage)
     assert len(set(late)) == len(late), "an event was learned late twice"
-    bare, passed = Bare(RECIPES[notation]()), set(late)
+    bare, passed = Bare(untrained), set(late)
     for version in lineage:
         bare.answers.clear()
         for kind, place in read_by(model, version):

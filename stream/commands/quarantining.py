@@ -19,9 +19,15 @@ from stream.feed import Feed
 from stream.log import Log
 from stream.owner import who
 from stream.plan import union
-from stream.quarantine import Resolved, resolve
+from stream.quarantine import Resolved, obeyed, resolve
 from stream.selector import Selector
 from stream.sources import open_feed
+
+OBEYED = {
+    True: "the running trainer obeys from here on",
+    False: "the trainer has not said yet that it obeys: see tidemark status",
+    None: "no trainer runs; it obeys when it starts",
+}
 
 
 def add(
@@ -55,6 +61,7 @@ def add(
             "events": len(found.offsets),
             "of": there,
             "share": len(found.offsets) / there if there else 0.0,
+            "obeyed": obeyed(model, entry.changes[-1].revision) if entry else None,
             **blast_json(model, blast),
         }
     if as_json:
@@ -70,7 +77,7 @@ def _tell_added(entry: Entry | None, selector: Selector, found: Resolved, told: 
     out.print(f"{verb} {len(found.offsets):,} events ({share}): {selector.told()}", highlight=False, markup=False)
     tell_blast(told)
     if entry is not None:
-        out.print("  a running trainer obeys from its next batch", highlight=False)
+        out.print(f"  {OBEYED[told['obeyed']]}", highlight=False)
         if told["learned_by_head"]:
             out.print("  take back what was learned with: tidemark rebuild", highlight=False)
 
@@ -165,6 +172,7 @@ def release(path: Path, number: int, how: Release, *, reason: str, as_json: bool
                 "the log's retention was faster: these can no longer be learned; the entry stays",
             )
         entry = model.quarantine_change(number, "released", release=how, who=who(), why=reason)
+        obeyed(model, entry.changes[-1].revision)
     _tell_change(entry, as_json=as_json)
 
 

@@ -216,7 +216,7 @@ class Life:
         late = learned_late(model, model.lineage(model.head()[0].version))
         assert all(any(means(at) for means in released) for at in late)
         probes = [{"a": x / 2, "b": 1 - x / 3} for x in range(-4, 5)]
-        assert_equals_river(model, self.recipe, self.topic.example, held, probes)
+        assert_equals_river(model, RECIPES[self.recipe](), self.topic.example, held, probes)
         assert_read_once(model, self.topic.ends)
         return len(late)
 

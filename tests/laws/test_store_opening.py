@@ -31,7 +31,7 @@ ADDED_IN_0002 = (
     ("score_points", "clock_us"),
     ("segment_runs", "merged"),
 )
-ADDED_IN_0004 = (("models", "quarantine"), ("versions", "quarantine"), ("versions", "covers"))
+ADDED_IN_0004 = (("owners", "quarantine"), ("models", "quarantine"), ("versions", "quarantine"), ("versions", "covers"))
 ADDED_IN_0003 = (("held_events", "sha256"), ("held_events", "held_at"))
 
 # -- opening

@@ -140,6 +140,29 @@ def test_a_claim_waits_for_a_fresh_heartbeat(model: ModelStore) -> None:
     assert model.claim(two, now=NOON + timedelta(seconds=41)) == 3
 
 
+def test_a_trainer_runs_while_it_beats_and_its_process_is_there(model: ModelStore) -> None:
+    here = {"host": HOST, "now": NOON}
+    assert not model.owned(**here)
+    one = run_of(model)
+    epoch = model.claim(one, now=NOON)
+    assert model.owned(**here)
+    model.beat(beat_of(one, epoch, NOON + timedelta(seconds=30), quarantine=7))
+    beat = model.heartbeat()
+    assert beat is not None
+    assert beat.quarantine == 7
+    assert model.owned(host=HOST, now=NOON + timedelta(seconds=39.9))
+    assert not model.owned(host=HOST, now=NOON + timedelta(seconds=40))
+    gone = replace(one, pid_started=1.0)
+    model.claim(gone, take_over=True, now=NOON)
+    beat = model.heartbeat()
+    assert beat is not None
+    assert beat.quarantine is None, "another trainer has not said anything yet"
+    assert not model.owned(**here)
+    assert model.owned(host="elsewhere", now=NOON)
+    model.release(2, state="stopped", now=NOON)
+    assert not model.owned(host="elsewhere", now=NOON)
+
+
 def test_an_owner_that_released_is_not_waited_for(model: ModelStore) -> None:
     one, two = run_of(model), run_of(model)
     epoch = model.claim(one, now=NOON)

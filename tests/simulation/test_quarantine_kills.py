@@ -53,7 +53,7 @@ class Lies:
     def assert_equals_river(self, *, held: bool) -> None:
         """Head is what a bare loop is without the lies (`held`), or with them."""
         probes = [{"a": x / 2, "b": x / 3} for x in range(-3, 4)]
-        assert_equals_river(self.model, RECIPE, self.example, lambda at: held and self.lies(at), probes)
+        assert_equals_river(self.model, RECIPES[RECIPE](), self.example, lambda at: held and self.lies(at), probes)
         assert_read_once(self.model, ENDS)
 
     def assert_whole(self) -> None:

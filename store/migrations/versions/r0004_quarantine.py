@@ -30,6 +30,7 @@ def _of_version(name: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     """Make the tables; older versions were judged by no quarantine, and stand for themselves."""
     op.add_column("models", _number("quarantine", nullable=True))
+    op.add_column("owners", _number("quarantine", nullable=True))
     op.add_column("versions", _number("quarantine", nullable=True))
     op.add_column("versions", _number("covers", nullable=True))
     op.create_table(

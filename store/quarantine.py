@@ -166,17 +166,19 @@ def _entry(connection: Connection, model: str, number: int) -> Entry:
 
 
 def _entries(connection: Connection, model: str, only: int | None = None) -> list[Entry]:
+    """Return the entries. They are read before what belongs to them: what is made amid it is left out as a whole."""
     ranges: dict[int, list[tuple[str, int, int, int]]] = {}
     changes: dict[int, list[Change]] = {}
     made, where, changed = quarantine.c, quarantine_ranges.c, quarantine_changes.c
     wanted = [] if only is None else [only]
-    query = select(where.entry, where.topic, where.partition, where.start, where.stop).where(where.model == model)
-    for number, *stretch in connection.execute(query.where(where.entry.in_(wanted)) if wanted else query):
-        ranges.setdefault(number, []).append(tuple(stretch))
+    entries = select(quarantine).where(made.model == model).order_by(made.entry)
+    found_entries = connection.execute(entries.where(made.entry.in_(wanted)) if wanted else entries).all()
     columns = (changed.revision, changed.entry, changed.status, changed.release, changed.who, changed.why, changed.at)
     for found in connection.execute(select(*columns).where(changed.model == model).order_by(changed.revision)):
         changes.setdefault(found.entry, []).append(Change(*found))
-    entries = select(quarantine).where(made.model == model).order_by(made.entry)
+    query = select(where.entry, where.topic, where.partition, where.start, where.stop).where(where.model == model)
+    for number, *stretch in connection.execute(query.where(where.entry.in_(wanted)) if wanted else query):
+        ranges.setdefault(number, []).append(tuple(stretch))
     return [
         Entry(
             entry=found.entry,
@@ -186,5 +188,5 @@ def _entries(connection: Connection, model: str, only: int | None = None) -> lis
             resolved={int(partition): stop for partition, stop in found.resolved.items()},
             changes=tuple(changes[found.entry]),
         )
-        for found in connection.execute(entries.where(made.entry.in_(wanted)) if wanted else entries)
+        for found in found_entries
     ]

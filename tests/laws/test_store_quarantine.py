@@ -134,6 +134,30 @@ def test_entries_that_race_are_counted_one_by_one(model: ModelStore) -> None:
     assert sorted(change.revision for entry in entries for change in entry.changes) == list(range(1, 49))
 
 
+@pytest.mark.parametrize("statement", [1, 2, 3, 4])
+def test_an_entry_that_is_made_amid_a_read_is_there_or_not(store: Store, store_url: str, statement: int) -> None:
+    model = store.model("elec2")
+    model.create(genesis(), config={}, who="ann")
+    first = add(model, (0, 0, 5))
+    left = statement
+
+    def amid(_c: object, _cursor: object, found: str, *_rest: object) -> None:
+        nonlocal left
+        left -= found.startswith("SELECT")
+        if not left:
+            left = -1
+            add(other.model("elec2"), (0, 3, 9))
+
+    with Store.open(store_url) as other:
+        event.listen(store._engine, "before_cursor_execute", amid)
+        revision, entries = model.quarantine()
+        event.remove(store._engine, "before_cursor_execute", amid)
+    assert left < 0, "nothing was made amid it"
+    assert entries[0] == first
+    assert [entry.offsets for entry in entries[1:]] in ([], [offsets((0, 3, 9))])
+    assert revision <= len(entries), "what is said to be known is"
+
+
 # -- rebuilds
 
 ME = {"host": HOST, "pid": os.getpid(), "pid_started": psutil.Process().create_time()}

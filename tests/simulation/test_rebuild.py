@@ -7,6 +7,7 @@ import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,23 +108,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield opened
 
 
-def tell(
-    store: Store,
-    name: str,
-    partitions: int,
-    later: str,
-    every: int,
-    seed: int,
-    steps: Sequence[Step],
-    say: Callable[[str], object] = print,
-) -> Story:
-    """Let the steps happen, and check all that must be so, after each and at the end."""
+@contextmanager
+def begun(store: Store, name: str, partitions: int, later: str, every: int, seed: int) -> Iterator[Story]:
+    """Give a story with a model that has learned a little."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         world = World(Path(folder), f"m{next(numbers)}")
         story = Story(world, store, KINDS[name], partitions, later, random.Random(seed), patch)
         story.begin(name, every)
         story.grow([30 // partitions])
         story.live(story.train, kill=None, amid=None)
+        yield story
+
+
+def tell(store: Store, name: str, steps: Sequence[Step], say: Callable[[str], object] = print, **drawn: Any) -> None:
+    """Let the steps happen, and check all that must be so, after each and at the end."""
+    with begun(store, name, **drawn) as story:
         for number, step in enumerate(steps):
             say(f"step {number}: {step}")
             amid = None if step.amid is None else (step.amid[0], doing(story, step.amid[1]))
@@ -133,7 +132,6 @@ def tell(
         model = story.settle()
         story.check(recomputed=True)
         story.check_settled(model)
-    return story
 
 
 SENSOR = Act("add", (3,), Ask(where="s == 's1'"))
@@ -165,7 +163,20 @@ TALES: dict[str, list[Act | Step]] = {
 @pytest.mark.parametrize("tale", TALES)
 def test_a_tale(store: Store, tale: str) -> None:
     steps = [Step(step) if isinstance(step, Act) else step for step in TALES[tale]]
-    tell(store, "logistic", 1, "moment" if Act("wait") in TALES[tale] else "", 5, 3, steps)
+    later = "moment" if Act("wait") in TALES[tale] else ""
+    tell(store, "logistic", steps, partitions=1, later=later, every=5, seed=3)
+
+
+def test_a_trainer_obeys_from_its_next_batch(store: Store) -> None:
+    with begun(store, "logistic", partitions=1, later="", every=5, seed=3) as story:
+        story.live(
+            doing(story, MORE_COMES), kill=None, amid=(0, doing(story, BEYOND))
+        )  # after five; it looks after five more
+        story.check()
+        order = story.order(story.model, story.model.head()[0].version)
+        learned = {offset for _, (_, _, offset) in order}
+        assert learned & set(range(30, 40))
+        assert not learned & set(range(40, 48))
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from confluent_kafka import Producer
 
 from store.quarantine import Release
@@ -46,9 +47,10 @@ every_events = {every}
 
 @pytest.fixture(autouse=True)
 def _thawed() -> Iterator[None]:
-    """Training in this process freezes what there is for the garbage collector."""
+    """Training in this process freezes what there is for the garbage collector, and logs to this test's own stderr."""
     yield
     gc.unfreeze()
+    structlog.reset_defaults()
 
 
 class Topic:

@@ -486,11 +486,21 @@ class Story:
             for kind, place in bare.places(segment):
                 active, last = self.judged(place, revision)
                 waits = held.get(place) == "quarantined" and last == "late" and kind == "read"
+                waits = waits and not self.to_be_rewritten(place, each.quarantine, revision)
                 if place[0] != EVENTS or self.made_at(place).x is None or active or waits or place in learned:
                     continue
                 learned.add(place)
                 order.append((kind, place))
         return order
+
+    def to_be_rewritten(self, place: Place, since: int, revision: int) -> bool:
+        """Tell whether a record was released into its place since a revision: that comes before learning it late."""
+        changes = [
+            entry.at(revision)
+            for entry in self.entries
+            if entry.topic == place[0] and entry.match(place, self.made_at(place))
+        ]
+        return any(change is not None and change[2] == "rewrite" and change[0] > since for change in changes)
 
     def _verify(self, model: ModelStore) -> None:
         config = read_config(self.path)

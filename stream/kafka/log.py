@@ -238,6 +238,8 @@ class KafkaLog:
         """Return what a record's error means: lost, not the same log, or out of reach."""
         if error.code() == OUT_OF_RANGE:
             try:
+                if (identity := self._topic.identity()) != self.identity:
+                    return self._made_anew(identity)
                 self._check_range(partition, offset, self.earliest()[partition], self.end()[partition])
             except StreamError as found:
                 return found
@@ -248,14 +250,17 @@ class KafkaLog:
             "see the broker's log; what was read before is safe",
         )
 
+    def _made_anew(self, identity: str) -> LogMismatch:
+        return LogMismatch(
+            f"the topic {self.topic} was made anew: expected the identity {self.identity}, found {identity}",
+            "train a new model, or bring the old topic back",
+        )
+
     def _take_news(self, news: News | None) -> None:
         if news is None:
             return
         if not self.identity.endswith(f"/{news.topic_id}"):
-            self._failure = self._failure or LogMismatch(
-                f"the topic {self.topic} was made anew: expected the identity {self.identity}, found {news.topic_id}",
-                "train a new model, or bring the old topic back",
-            )
+            self._failure = self._failure or self._made_anew(news.topic_id)
             return
         self._ends = dict(news.ends)
         new = [partition for partition in news.partitions if partition not in self._next]

@@ -15,7 +15,7 @@ import time
 import uuid
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.kafka.nodes import READY_S_MAX, NoBroker, Node, free_port, new_node
@@ -67,6 +67,10 @@ class Broker:
         assert self._node is not None
         self._node.start()
         self._wait_ready()
+
+    def producer(self, **settings: Any) -> Producer:
+        """Return a producer that keeps the order of what it is given, also when it has to send again."""
+        return Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": True, **settings})
 
     def topic(self, partitions: int = 1, **config: Any) -> str:
         """Create a topic of a new name and wait until it can be used. `retention_ms=5` stands for "retention.ms"."""

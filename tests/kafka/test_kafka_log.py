@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import structlog
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.cimpl import NewPartitions
 
 from store.types import Cursor, TopicPosition
@@ -32,7 +32,7 @@ def kafka_log(kafka: Broker, opened: Callable[[KafkaLog], KafkaLog]) -> Open:
 
 
 def write(broker: Broker, topic: str, *values: bytes | None, partition: int = 0, **more: object) -> None:
-    producer = Producer({"bootstrap.servers": broker.bootstrap, **more})
+    producer = broker.producer(**more)
     for value in values:
         producer.produce(topic, value, partition=partition)
     assert producer.flush(30) == 0
@@ -57,7 +57,7 @@ def offsets(position: TopicPosition) -> dict[int, int]:
 
 def test_aborted_events_are_not_seen_and_control_records_are_passed(kafka: Broker, kafka_log: Open) -> None:
     topic = kafka.topic()
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": topic})
+    producer = kafka.producer(**{"transactional.id": topic})
     producer.init_transactions(30)
     for number in range(6):
         producer.begin_transaction()
@@ -87,7 +87,7 @@ def test_the_position_within_a_gap_is_kept(kafka: Broker, kafka_log: Open) -> No
     """The last record was compacted away: it cannot be checked, and is let pass."""
     soon = {"segment_ms": 100, "min_cleanable_dirty_ratio": 0.01, "max_compaction_lag_ms": 100}
     topic = kafka.topic(cleanup_policy="compact", **soon)
-    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    producer = kafka.producer()
     for number in range(50):
         producer.produce(topic, b"%d" % number, key=b"same", partition=0)
     producer.flush(30)
@@ -164,6 +164,18 @@ def test_a_topic_made_anew_is_another_one(kafka: Broker, kafka_log: Open, monkey
         poll_for(20, reader.log)
 
 
+def test_a_topic_made_anew_that_is_shorter_is_told_as_another_one(kafka: Broker, kafka_log: Open) -> None:
+    """The broker only says that the offset is out of range, long before anybody looks for news."""
+    topic = kafka.topic()
+    write(kafka, topic, b"a", b"b")
+    reader = Reader(kafka_log(topic))
+    reader.to_end()
+    kafka.admin.delete_topics([topic])[topic].result(30)
+    kafka.create(topic)
+    with pytest.raises(LogMismatch, match="was made anew"):
+        poll_for(20, reader.log)
+
+
 def test_new_partitions_are_read_from_their_beginning(
     kafka: Broker, kafka_log: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +194,7 @@ def test_new_partitions_are_read_from_their_beginning(
 
 def test_starts_by_time(kafka: Broker, kafka_log: Open) -> None:
     topic = kafka.topic()
-    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    producer = kafka.producer()
     for second in range(10):
         producer.produce(topic, b"%d" % second, partition=0, timestamp=(1_767_225_600 + second) * 1000)
     producer.flush(30)
@@ -290,7 +302,7 @@ def test_a_trickle_is_not_delayed(kafka: Broker, kafka_log: Open) -> None:
     topic = kafka.topic()
     log = kafka_log(topic)
     log.seek(log.start("earliest"))
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 0})
+    producer = kafka.producer(**{"linger.ms": 0})
     log.poll(0.3)
     waits = []
     for _ in range(20):

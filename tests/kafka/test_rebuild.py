@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import structlog
-from confluent_kafka import Producer
 
 from store.quarantine import Release
 from stream.commands.moving import rollback
@@ -61,7 +60,7 @@ class Topic:
         self.ends = dict.fromkeys(range(partitions), 0)
         self.events: dict[Place, tuple[dict[str, Any] | None, str, int]] = {}
         self._stamps = stamps
-        self._producer = Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 1})
+        self._producer = kafka.producer(**{"linger.ms": 1})
 
     def put(self, count: int, source: random.Random) -> None:
         """Produce events, some of them malformed, with keys and times; return when they are there."""

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from store.types import Run
 from tests.bare_loop import RECIPES, Place, assert_equals_river, assert_read_once
@@ -25,7 +25,7 @@ def test_refused_with_words_protected_and_accepted_with_a_gap(tmp_path: Path, ka
     recipe, river = next(iter(RECIPES.items()))
     world.configure(log=f"kafka://{kafka.bootstrap}/{topic}", learner=recipe, more=MORE)
     events = [{"a": source.gauss(0, 1), "b": source.gauss(0, 1), "y": source.random() < 0.5} for _ in range(1000)]
-    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    producer = kafka.producer()
     for event in events:
         producer.produce(topic, json.dumps(event).encode(), partition=0)
     assert producer.flush(30) == 0

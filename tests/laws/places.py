@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import zstandard
-from confluent_kafka import Producer
 
 from store.types import Cursor, TopicPosition
 from stream.files import FileLog
@@ -110,7 +109,7 @@ class KafkaPlace(Place):
         self.topic = broker.topic(partitions)
 
     def _write(self, events: Mapping[int, Sequence[bytes]]) -> None:
-        producer = Producer({"bootstrap.servers": self.broker.bootstrap, "enable.idempotence": True})
+        producer = self.broker.producer()
         for partition, values in events.items():
             for value in values:
                 producer.produce(self.topic, value, partition=partition)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 from river import linear_model, metrics, optim, preprocessing
 
 from store import ModelStore
@@ -165,7 +164,7 @@ def test_kafka_and_postgresql(tmp_path: Path, shared_data: Path, request: pytest
     topic = kafka.topic()
     log = f"kafka://{kafka.bootstrap}/{topic}"
     world.configure(log=log, target="class", model='positive = "UP"', more=MORE, learner=LEARNER, store=store)
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 50_000})
+    producer = kafka.producer(**{"queue.buffering.max.messages": 50_000})
 
     def put(values: list[bytes]) -> None:
         for value in values:

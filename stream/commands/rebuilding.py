@@ -17,6 +17,7 @@ from stream.commands.progress import progress
 from stream.config import Config
 from stream.consumer import check_unchanged
 from stream.environment import require_same
+from stream.errors import LogLost
 from stream.known import up_to_date
 from stream.owner import who
 from stream.plan import Plan, plan, union
@@ -74,10 +75,7 @@ def _rebuild(config: Config, model: ModelStore, wishes: Wishes) -> dict[str, Any
         told["covers"] = rebuilt.covers
         told["left_to_read"] = before.accounts.read - rebuilt.accounts.read
         if wishes.also_verify:
-            events = rebuilt.accounts.read
-            with closing(open_replay_feed(config)) as feed, progress("proving from genesis", events) as tell:
-                told["why_not"] = prove_lineage(model, feed, config, rebuilt, tell)
-            told["proved"] = told["why_not"] is None
+            told["proved"], told["why_not"] = _prove(config, model, rebuilt)
         run.result.update({key: value for key, value in told.items() if key != "scores"})
         return told
 
@@ -98,6 +96,19 @@ def _carry_out(config: Config, model: ModelStore, made: Plan, wishes: Wishes, ru
         )
         ref, _ = rebuilder.rebuild(wishes.reason or "quarantined events were taken out")
     return model.version(ref.version)
+
+
+def _prove(config: Config, model: ModelStore, rebuilt: Version) -> tuple[bool | None, str | None]:
+    """Learn from genesis what was rebuilt; return whether it is equal, and why not. None: the log cannot tell."""
+    with (
+        closing(open_replay_feed(config)) as feed,
+        progress("proving from genesis", rebuilt.accounts.read) as tell,
+    ):
+        try:
+            why_not = prove_lineage(model, feed, config, rebuilt, tell)
+        except LogLost as gone:
+            return None, str(gone)
+    return why_not is None, why_not
 
 
 def _protect(model: ModelStore, made: Plan) -> int | None:
@@ -145,5 +156,5 @@ def _tell(told: dict[str, Any], *, dry_run: bool) -> None:
         [(f"  {metric}", scores["before"].get(metric), value) for metric, value in scores["rebuilt"].items()],
     )
     if "proved" in told:
-        word = "equal" if told["proved"] else f"not equal: {told['why_not']}"
+        word = {True: "equal", False: "not equal: ", None: "cannot tell: "}[told["proved"]] + (told["why_not"] or "")
         out.print(f"  a run from genesis without the events: {word}", highlight=False, markup=False)

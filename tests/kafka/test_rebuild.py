@@ -47,6 +47,7 @@ every_events = {every}
 @pytest.fixture(autouse=True)
 def _thawed() -> Iterator[None]:
     """Training in this process freezes what there is for the garbage collector, and logs to this test's own stderr."""
+    structlog.reset_defaults()
     yield
     gc.unfreeze()
     structlog.reset_defaults()

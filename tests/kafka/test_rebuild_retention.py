@@ -49,7 +49,9 @@ def test_refused_with_words_protected_and_accepted_with_a_gap(tmp_path: Path, ka
     assert champion is not None
     assert champion.version == 5
 
-    told = world.json("rebuild", "--accept-gap")
+    told = world.json("rebuild", "--accept-gap", "--also-verify")
+    assert told["proved"] is None, "the log no longer has what genesis read"
+    assert f"begins at {GONE}" in told["why_not"]
     rebuilt = model.head()[0]
     assert told["to"] == rebuilt.version
     gaps = [run for _, run in model.passed_over(rebuilt.version)]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from learners.errors import LearnerError, LearnFailed, MetricError, RecipeError, StateError, UnseededRecipe
 from learners.joined import Turn
 from learners.learner import Learner
+from learners.making import Making
 from learners.metrics import fitting, read_metrics
-from learners.parts import Point, Sealed
+from learners.parts import Ended, Point, Sealed
 from learners.pending import LabelPolicy
 from learners.predictor import Prediction
 from learners.probe import LOST, Judgement, Probe, check_metric, goodness_of, metric_of
@@ -21,11 +22,13 @@ from learners.weights import Weights
 __all__ = [
     "LOST",
     "Culprit",
+    "Ended",
     "Judgement",
     "LabelPolicy",
     "LearnFailed",
     "Learner",
     "LearnerError",
+    "Making",
     "MetricError",
     "Point",
     "Prediction",

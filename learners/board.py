@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,11 @@ from learners.recipe import Task
 from learners.rivals import Rivals
 from learners.slices import SLICES_MAX, FieldSlices
 from learners.static import NAME, Static
+from learners.sums import Columns
 from learners.weights import UNWEIGHTED, Weights, age_of
+
+Listener = Callable[[Sequence[Any], Outputs, Sequence[Columns], Sequence[float] | None], None]
+"""Is given judged events: labels, the model's answers, the columns of each of its scores, and weights if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,17 @@ class Rules:
 class Board:
     """Scores of the model and of its baselines, and unusable answers since the model was new.
 
-    `absent` counts answers of None or without any probability, `not_finite` those of NaN or infinity.
+    `absent` counts answers of None or without any probability, `not_finite` those of NaN or infinity. The `listener` is
+    not saved.
     """
 
-    def __init__(self, rules: Rules, *, probabilities: bool) -> None:
+    listener: Listener | None = None
+
+    def __init__(self, rules: Rules, *, probabilities: bool, alone: bool = False) -> None:
+        """`alone`: without baselines."""
         self.rules = rules
         self.tally = rules.tally(counted=True)
-        beside = baselines(rules.task, probabilities=probabilities)
+        beside = {} if alone else baselines(rules.task, probabilities=probabilities)
         after = rules.static_after
         self.rivals = Rivals(
             {name: (baseline, rules.tally()) for name, baseline in beside.items()},
@@ -110,6 +118,8 @@ class Board:
         """
         weights = self.rules.weights.column(xs, ages) if self.rules.weights else None
         columns = self.tally.add(ys, outputs, weights)
+        if self.listener is not None:
+            self.listener(ys, outputs, columns, weights)
         for each in self.slices:
             each.add(xs, self.tally.scores, columns)
         others = {
@@ -124,6 +134,9 @@ class Board:
         ages = [age_of(entry) for entry in entries] if self.rules.weights.half_life else []
         outputs, *beside = self.rivals.answered(entries)
         self.score(xs, ys, outputs, beside, ages)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "listener"}
 
     def scores(self) -> Scores:
         """Return the scores of the model now."""

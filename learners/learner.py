@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
+from learners.board import Board
 from learners.doubt import Doubt
 from learners.errors import LearnFailed
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.joined import Turn, join_then_reveal
 from learners.making import Making, untrained_parts
 from learners.outputs import Digest, Outputs
-from learners.parts import Parts, Point, Sealed
+from learners.parts import Ended, Parts, Point, Sealed
 from learners.pending import Entry, Pending
 from learners.predictor import Prediction, Predictor
 from learners.progressive import Scores
@@ -51,6 +52,11 @@ class Learner:
     def model(self) -> Any:
         """The model as it is now: for asking, in a copy of the learner that is thrown away."""
         return self._parts.model
+
+    @property
+    def board(self) -> Board:
+        """Its scores; who wants each judged stretch of events may listen there."""
+        return self._parts.board
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -232,14 +238,7 @@ class Learner:
 
     def predict_many(self, xs: Sequence[Mapping[str, Any]]) -> list[Prediction]:
         """Return the prediction for each x; learn nothing. Unknown keys are dropped. Raises LearnFailed."""
-        predictions: list[Prediction] = []
-        for index, x in enumerate(xs):
-            ordered = {name: x[name] for name in self._parts.features if name in x}
-            try:
-                predictions.append(self._predictor.predict(ordered))
-            except Exception as error:  # the model may be the user's own, and raise anything
-                raise LearnFailed(index, error) from error
-        return predictions
+        return self._predictor.predict_many(self._parts.features, xs)
 
     def scores(self) -> Scores:
         """Return {metric: {"cumulative", "window", "since_last", "low", "high"}} now, and "faded" if asked for.
@@ -266,14 +265,11 @@ class Learner:
             self._points.append(Point(self.learned, self.scores(), self.baseline_scores(), clock))
 
     def seal(self) -> Sealed:
-        """End the segment and return what its version keeps. Since-last scores, digest and points begin anew.
+        """End the segment and return what its version keeps, as `end_segment`.
 
         The bytes are those of the renewed learner. Golden predictions are made by a reloaded copy. Raises StateError.
         """
-        scores, beside, details = self.scores(), self.baseline_scores(), self.details()
-        digest, points = self._digest.hexdigest(), tuple(self._points)
-        self._digest, self._points = Digest(), []
-        self._parts.board.renew()
+        details, ended = self.details(), self.end_segment()
         self._parts.lessons = self.doubt.lessons()
         pending = self._parts.pending
         state = dump({"parts": replace(self._parts, pending=None)}, () if pending is None else pending.pieces())
@@ -281,7 +277,16 @@ class Learner:
         golden = write_golden(self._parts.inputs, copy.predict_one)
         broken = self.doubt.seal(copy._parts.model, golden)
         ruin = None if broken is None else broken.in_words()
-        return Sealed(state, self.learned, digest, golden, scores, beside, points, details, ruin)
+        return Sealed(
+            state, self.learned, ended.digest, golden, ended.scores, ended.baselines, ended.points, details, ruin
+        )
+
+    def end_segment(self) -> Ended:
+        """End the segment and return what it predicted and scored. Since-last scores, digest and points begin anew."""
+        ended = Ended(self._digest.hexdigest(), self.scores(), self.baseline_scores(), tuple(self._points))
+        self._digest, self._points = Digest(), []
+        self._parts.board.renew()
+        return ended
 
     @classmethod
     def restore(cls, state: bytes, golden: str | None = None) -> Learner:

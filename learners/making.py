@@ -29,7 +29,7 @@ class Making(TypedDict, total=False):
     whose values scores are given too, for the first `slices_max` values of each. `bounds`: of losses, by metric: such
     scores have intervals. `static_after`: a copy of the model that has learned so many events is judged beside it.
     `weights`, `score_weights`: what an event counts for when it is learned, when it is scored; with a half-life only
-    where labels come later.
+    where labels come later. `alone`: without baselines beside it.
     """
 
     features: Required[Sequence[str]]
@@ -45,6 +45,7 @@ class Making(TypedDict, total=False):
     static_after: int | None
     weights: Weights
     score_weights: Weights
+    alone: bool
 
 
 def untrained_parts(recipe: Recipe, making: Making) -> Parts:
@@ -84,7 +85,7 @@ def untrained_parts(recipe: Recipe, making: Making) -> Parts:
         window=making["window"],
         model=recipe.build(),
         probabilities=probabilities,
-        board=Board(rules, probabilities=probabilities),
+        board=Board(rules, probabilities=probabilities, alone=making.get("alone", False)),
         pending=None if labels is None else Pending(labels, ids=Ids() if making.get("joined") else None),
         at_question=making.get("at_question", False),
         health=Health(rules.slices, rules.slices_max),

@@ -34,6 +34,16 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """What a segment predicted and scored, when it ends: see `Sealed`."""
+
+    digest: str
+    scores: Scores
+    baselines: Mapping[str, Scores]
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """What a version keeps: the learner's bytes, and what its segment predicted and scored.
 

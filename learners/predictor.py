@@ -12,7 +12,7 @@ from typing import Any
 
 from river import base, compose
 
-from learners.errors import RAISED_BY_MODELS, MetricError
+from learners.errors import RAISED_BY_MODELS, LearnFailed, MetricError
 from learners.metrics import Metric
 from learners.outputs import Digest, Outputs, Probabilities, most_probable
 from learners.recipe import Recipe, Task
@@ -62,6 +62,16 @@ class Predictor:
         except RAISED_BY_MODELS:  # it has them, but dislikes zeros
             return True
         return True
+
+    def predict_many(self, features: Sequence[str], xs: Sequence[Mapping[str, Any]]) -> list[Prediction]:
+        """Return the prediction for each x, by these features alone, in this order. Raises LearnFailed."""
+        predictions: list[Prediction] = []
+        for index, x in enumerate(xs):
+            try:
+                predictions.append(self.predict({name: x[name] for name in features if name in x}))
+            except Exception as error:  # the model may be the user's own, and raise anything
+                raise LearnFailed(index, error) from error
+        return predictions
 
     def _ask_both(self, x: Mapping[str, Any]) -> tuple[Any, Probabilities]:
         return self._model.predict_one(x), self._model.predict_proba_one(x)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from learners import LabelPolicy, Learner, Recipe, Weights
+from learners import LabelPolicy, Learner, Making, Recipe, Weights
 from store.types import Accounts, NewVersion, Position, Proof, Segment, TopicPosition
 from stream.config import Config
 from stream.decode import Decoder, csv_cells, json_object
@@ -168,6 +168,11 @@ def _refuse_if_all_held(first: _FirstEvents, schema: Schema) -> None:
 
 def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
     """Return the learner that has learned nothing. Raises `MetricError` for a metric that does not fit."""
+    return Learner.new(recipe, **making(config, schema))
+
+
+def making(config: Config, schema: Schema) -> Making:
+    """Return how the configuration wants a learner to be made."""
     unknown = [name for name in config.validation.slices if name not in schema.names]
     if unknown:
         raise ConfigError(
@@ -175,8 +180,7 @@ def untrained(config: Config, recipe: Recipe, schema: Schema) -> Learner:
             f"found {', '.join(unknown)}",
             "declare the field in [schema]; a recipe can leave a feature out: compose.Discard('field') | …",
         )
-    return Learner.new(
-        recipe,
+    return Making(
         features=schema.names,
         metrics=config.metrics,
         window=config.validation.window,

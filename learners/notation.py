@@ -102,6 +102,11 @@ def read_notation(text: str) -> Any:
     Traceback (most recent call last):
     learners.errors.RecipeError: not river's notation in line 1: __import__('os').system
     """
+    return _value(parse_notation(text))
+
+
+def parse_notation(text: str) -> ast.expr:
+    """Return the tree of a text, small enough to walk; what it names is not looked at. Raises RecipeError."""
     if len(text) > TEXT_CHARS_MAX:
         raise RecipeError(f"a recipe of at most {TEXT_CHARS_MAX:,} characters, not {len(text):,}", hint="use a factory")
     try:
@@ -114,7 +119,7 @@ def read_notation(text: str) -> Any:
     _check_depth(tree)
     if tree.body.col_offset == 0 and tree.body.lineno == 1:  # nothing, or text that closes our bracket: "1)(2"
         raise RecipeError("not river's notation: no single expression", hint=f"allowed are {ALLOWED}")
-    return _value(tree.body)
+    return tree.body
 
 
 def _check_depth(tree: ast.AST) -> None:
@@ -173,7 +178,8 @@ def _dict(node: ast.Dict) -> dict[Any, Any]:
     return _called(node, dict, pairs)  # type: ignore[no-any-return]
 
 
-def _dotted(node: ast.expr) -> str | None:
+def dotted(node: ast.expr) -> str | None:
+    """Return the dotted name that the node is, without `river.`; None for anything else."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -185,7 +191,7 @@ def _dotted(node: ast.expr) -> str | None:
 
 def _class(node: ast.expr) -> type:
     """Return the public class that the node names."""
-    name = _dotted(node)
+    name = dotted(node)
     if name is None or "__" in name:
         raise _refused(node)
     known = public_classes()

@@ -23,6 +23,7 @@ from store.owners import Claimant
 from store.resumes import Resume
 from store.running import Heartbeat, Outcome, RunRecord
 from store.store import Store
+from store.trials import Trial
 from store.types import (
     Accounts,
     Cursor,
@@ -84,6 +85,7 @@ __all__ = [
     "StoreOlder",
     "StoreUnreachable",
     "TopicPosition",
+    "Trial",
     "Version",
     "VersionKind",
     "read_export",

@@ -19,6 +19,7 @@ from store.owners import Claimant
 from store.rebuilds import Rebuilds
 from store.resumes import Resumes
 from store.running import Heartbeat, Outcome, RunRecord
+from store.trials import Trials
 from store.types import (
     HeldEvent,
     Move,
@@ -31,8 +32,8 @@ from store.types import (
 )
 
 
-class ModelStore(Resumes, Rebuilds):
-    """One model of a store: versions, references, owner, runs, held events; its past, quarantine and rebuilds."""
+class ModelStore(Resumes, Rebuilds, Trials):
+    """One model of a store: versions, references, owner, runs, held events; its past, quarantine, rebuilds, trials."""
 
     # -- versions
 
@@ -240,8 +241,9 @@ class ModelStore(Resumes, Rebuilds):
         pid: int,
         pid_started: float,
         now: datetime,
+        result: Mapping[str, Any] | None = None,
     ) -> int:
-        """Write that a command runs; return the number of the run. The model need not exist."""
+        """Write that a command runs, and what is known already; return its number. The model need not exist."""
         run = {
             "model": self.name,
             "command": command,
@@ -252,14 +254,15 @@ class ModelStore(Resumes, Rebuilds):
             "pid": pid,
             "pid_started": pid_started,
             "started_at": now,
+            "result": result or {},
         }
         with self._writing() as connection:
             return runs.start(connection, run)
 
     def end_run(
-        self, run: int, *, outcome: Outcome, error: str | None, result: Mapping[str, Any], now: datetime
+        self, run: int, *, outcome: Outcome, error: str | None, result: Mapping[str, Any] | None, now: datetime
     ) -> None:
-        """Write how a run ended; told again, the last word counts."""
+        """Write how a run ended; told again, the last word counts. Without a result, that of its start stays."""
         with self._writing() as connection:
             runs.end(connection, self.name, run, outcome=outcome, error=error, result=result, now=now)
 
@@ -271,7 +274,7 @@ class ModelStore(Resumes, Rebuilds):
     def mark_replaced(self, run: int, *, by: int, now: datetime) -> None:
         """Mark the run of an owner that was replaced as lost, if it never said how it ended: it may be of any host."""
         if run != by and any(record.run == run and record.outcome == "running" for record in self.runs()):
-            self.end_run(run, outcome="lost", error=None, result={}, now=now)
+            self.end_run(run, outcome="lost", error=None, result=None, now=now)
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, oldest first, failures too."""

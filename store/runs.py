@@ -16,7 +16,7 @@ from store.schema import runs
 
 def start(connection: Connection, values: Mapping[str, Any]) -> int:
     """Write a run that begins; return its number."""
-    made = insert(runs).values(**values, outcome="running", result={}).returning(runs.c.run)
+    made = insert(runs).values(**{"result": {}, **values}, outcome="running").returning(runs.c.run)
     return int(connection.execute(made).scalar_one())
 
 
@@ -27,12 +27,13 @@ def end(
     *,
     outcome: Outcome,
     error: str | None,
-    result: Mapping[str, Any],
+    result: Mapping[str, Any] | None,
     now: datetime,
 ) -> None:
-    """Tell how a run ended. It may be told again: the last word counts."""
+    """Tell how a run ended. It may be told again: the last word counts. Without a result, that of its start stays."""
     ended = update(runs).where(runs.c.model == model, runs.c.run == run)
-    if connection.execute(ended.values(outcome=outcome, error=error, result=result, ended_at=now)).rowcount != 1:
+    told = {} if result is None else {"result": result}
+    if connection.execute(ended.values(outcome=outcome, error=error, ended_at=now, **told)).rowcount != 1:
         raise Refused(f"expected run {run} of model {model!r}, found none", hint="`tidemark runs` lists the runs")
 
 
@@ -43,7 +44,7 @@ def mark_lost(connection: Connection, model: str, *, host: str, now: datetime) -
         entry.run for entry in connection.execute(running.order_by(runs.c.run)) if gone(entry.pid, entry.pid_started)
     ]
     for run in lost:
-        end(connection, model, run, outcome="lost", error="the process ended without a word", result={}, now=now)
+        end(connection, model, run, outcome="lost", error="the process ended without a word", result=None, now=now)
     return lost
 
 

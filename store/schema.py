@@ -5,6 +5,8 @@ Everything is keyed by the model's name, so that runs and owners can exist befor
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -23,12 +25,16 @@ from sqlalchemy import (
 
 from store.columns import Json, Moment, Words
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 SCHEMA_REVISION = REVISIONS[-1]
 REVISION_TABLE = "tidemark_schema"
 
 metadata = MetaData()
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers by itself only a column of type INTEGER
+
+
+def _numbers(*names: str) -> Iterator[Column[int]]:
+    return (Column(name, BigInteger, nullable=False) for name in names)
 
 
 def _of_version() -> ForeignKeyConstraint:
@@ -63,11 +69,7 @@ versions = Table(
     Column("blob", Text, ForeignKey("blobs.sha256")),
     Column("size", BigInteger, nullable=False),
     Column("position", Json, nullable=False),
-    Column("read", BigInteger, nullable=False),
-    Column("learned", BigInteger, nullable=False),
-    Column("held", BigInteger, nullable=False),
-    Column("pending", BigInteger, nullable=False),
-    Column("expired", BigInteger, nullable=False),
+    *_numbers("read", "learned", "held", "pending", "expired"),
     Column("digest", Text, nullable=False),
     Column("golden", Text, nullable=False),
     Column("scores", Json, nullable=False),
@@ -85,6 +87,7 @@ versions = Table(
     Column("run", BigInteger, ForeignKey("runs.run")),
     Column("quarantine", BigInteger),
     Column("covers", BigInteger),
+    Column("beside", Boolean),
     ForeignKeyConstraint(["model", "parent"], ["versions.model", "versions.version"]),
     UniqueConstraint("model", "token"),
     Index("versions_blob", "blob"),
@@ -97,10 +100,7 @@ segment_runs = Table(
     Column("version", BigInteger, primary_key=True, autoincrement=False),
     Column("ordinal", BigInteger, primary_key=True, autoincrement=False),
     Column("topic", Text, nullable=False),
-    Column("partition", BigInteger, nullable=False),
-    Column("start", BigInteger, nullable=False),
-    Column("stop", BigInteger, nullable=False),
-    Column("events", BigInteger, nullable=False),
+    *_numbers("partition", "start", "stop", "events"),
     Column("kind", Text, nullable=False),
     Column("merged", BigInteger),
     _of_version(),
@@ -181,11 +181,8 @@ rebuilds = Table(
     metadata,
     Column("model", Text, ForeignKey("models.name"), primary_key=True),
     Column("rebuild", BigInteger, primary_key=True, autoincrement=False),
-    Column("base", BigInteger, nullable=False),
-    Column("revision", BigInteger, nullable=False),
+    *_numbers("base", "revision", "tip", "covers"),
     Column("state", Text, nullable=False),
-    Column("tip", BigInteger, nullable=False),
-    Column("covers", BigInteger, nullable=False),
     Column("who", Words, nullable=False),
     Column("why", Words, nullable=False),
     Column("host", Words, nullable=False),
@@ -267,6 +264,21 @@ runs = Table(
     Index("runs_model", "model"),
 )
 
+trials = Table(
+    "trials",
+    metadata,
+    Column("run", BigInteger, ForeignKey("runs.run"), primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", Text, nullable=False),
+    *(Column(name, Words, nullable=False) for name in ("name", "recipe", "identity")),
+    *(Column(name, Text, nullable=False) for name in ("key", "outcome")),
+    *(Column(name, Json, nullable=False) for name in ("place", "result")),
+    Column("state", LargeBinary),
+    Column("scored", LargeBinary),
+    Column("at", Moment, nullable=False),
+    Index("trials_key", "model", "key"),
+)
+
 owners = Table(
     "owners",
     metadata,
@@ -279,10 +291,7 @@ owners = Table(
     Column("pid_started", Float(53), nullable=False),
     Column("state", Words, nullable=False),
     Column("at", Moment, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("read", BigInteger, nullable=False),
-    Column("learned", BigInteger, nullable=False),
-    Column("held", BigInteger, nullable=False),
+    *_numbers("version", "read", "learned", "held"),
     Column("lag", BigInteger),
     Column("events_per_s", Float(53), nullable=False),
     Column("detail", Words, nullable=False),

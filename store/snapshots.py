@@ -28,7 +28,9 @@ def next_number(connection: Connection, model: str) -> int:
     return int(number) - 1
 
 
-def insert_new(connection: Connection, model: str, new: NewVersion, blob: Blob, *, now: datetime) -> Version:
+def insert_new(
+    connection: Connection, model: str, new: NewVersion, blob: Blob, *, now: datetime, beside: bool = False
+) -> Version:
     """Write a version with its bytes and its segment; return it as it will be read."""
     put(connection, blob)
     version = Version(
@@ -52,6 +54,7 @@ def insert_new(connection: Connection, model: str, new: NewVersion, blob: Blob, 
         run=new.run,
         quarantine=new.quarantine,
         covers=new.covers,
+        beside=beside,
     )
     return insert_version(connection, version, new.segment)
 
@@ -218,6 +221,7 @@ def read(entry: RowMapping) -> Version:
         run=entry["run"],
         quarantine=entry["quarantine"] or 0,
         covers=entry["covers"],
+        beside=bool(entry["beside"]),
     )
 
 
@@ -252,6 +256,7 @@ def _values(version: Version) -> dict[str, Any]:
         "run": version.run,
         "quarantine": version.quarantine,
         "covers": version.covers,
+        "beside": version.beside,
     }
 
 

@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 RunKind = Literal["read", "late", "skip", "gap"]
 VersionKind = Literal["genesis", "save", "skip", "closing", "freeze", "thaw"]
-MoveKind = Literal["genesis", "save", "rewind", "skip", "undo", "promote", "publish", "reopen", "rebuild", "protect"]
+MoveKind = Literal[
+    "genesis", "save", "rewind", "skip", "undo", "promote", "publish", "reopen", "rebuild", "protect", "adopt"
+]
 HoldKind = Literal["malformed", "suspect"]
 Scores = Mapping[str, Mapping[str, float | None]]
 """Metric name to {"cumulative", "window", "since_last", "low", "high"}, and "faded" if there is a fading factor.
@@ -79,15 +81,11 @@ class Position:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Position:
         """Read back what `to_json` gave."""
-        return cls(
-            {
-                name: TopicPosition(
-                    topic["identity"],
-                    {int(partition): Cursor(*cursor) for partition, cursor in topic["cursors"].items()},
-                )
-                for name, topic in value.items()
-            }
-        )
+        topics = {}
+        for name, topic in value.items():
+            cursors = {int(partition): Cursor(*cursor) for partition, cursor in topic["cursors"].items()}
+            topics[name] = TopicPosition(topic["identity"], cursors)
+        return cls(topics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +248,8 @@ class NewVersion:
 class Version:
     """A version as the store knows it, without its bytes and segment. `blob` is None when its bytes were expired.
 
-    `recipe` is as the user wrote it, `identity` its canonical form. `size` is the stored size in bytes.
+    `recipe` is as the user wrote it, `identity` its canonical form. `size` is the stored size in bytes. `beside`: it
+    was saved on a branch of its own, and no reference moved.
     """
 
     model: str
@@ -273,6 +272,7 @@ class Version:
     run: int | None
     quarantine: int = 0
     covers: int | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

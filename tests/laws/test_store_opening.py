@@ -23,7 +23,7 @@ from store import (
 from store.engine import transaction
 from store.schema import REVISION_TABLE, SCHEMA_REVISION, metadata
 from store.types import ScorePoint
-from tests.store.values import counts, genesis, save
+from tests.store.values import counts, genesis, run_of, save
 
 ADDED_IN_0002 = (
     ("versions", "details"),
@@ -33,6 +33,7 @@ ADDED_IN_0002 = (
 )
 ADDED_IN_0004 = (("owners", "quarantine"), ("models", "quarantine"), ("versions", "quarantine"), ("versions", "covers"))
 ADDED_IN_0003 = (("held_events", "sha256"), ("held_events", "held_at"))
+ADDED_IN_0005 = (("versions", "beside"),)
 
 # -- opening
 
@@ -97,9 +98,9 @@ def test_an_upgrade_from_the_first_schema_keeps_what_was_saved(store_url: str) -
         saved = save(model, points=(ScorePoint(5, {"Accuracy": {"cumulative": 0.5}}),))
         segment = model.segment(saved.version)
         with transaction(store._engine, write=True) as connection:
-            for table in ("rebuilds", "quarantine_changes", "quarantine_ranges", "quarantine", "resumes"):
+            for table in ("trials", "rebuilds", "quarantine_changes", "quarantine_ranges", "quarantine", "resumes"):
                 connection.execute(text(f"DROP TABLE {table}"))
-            for table, column in (*ADDED_IN_0002, *ADDED_IN_0003, *ADDED_IN_0004):
+            for table, column in (*ADDED_IN_0002, *ADDED_IN_0003, *ADDED_IN_0004, *ADDED_IN_0005):
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
             connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '0001'"))
     assert Store.upgrade(store_url) == ("0001", SCHEMA_REVISION)
@@ -107,6 +108,32 @@ def test_an_upgrade_from_the_first_schema_keeps_what_was_saved(store_url: str) -
         model = store.model("m")
         assert (model.head()[0], model.segment(saved.version)) == (saved, segment)
         assert model.points(saved.version) == [(saved.version, ScorePoint(5, {"Accuracy": {"cumulative": 0.5}}))]
+
+
+def test_an_upgrade_from_the_fourth_schema_keeps_what_was_saved(store_url: str) -> None:
+    with Store.open(store_url, create=True) as store:
+        model = store.model("m")
+        model.create(genesis(), config={"model.learner": "x"}, who="ann")
+        saved = save(model, quarantine=3)
+        model.move("champion", saved.version, kind="promote", who="ann", why="good")
+        run_of(model)
+        before = (model.versions(), model.refs(), model.moves(), model.runs(), model.config(), model.payload(2))
+        with transaction(store._engine, write=True) as connection:
+            connection.execute(text("DROP TABLE trials"))
+            for table, column in ADDED_IN_0005:
+                connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+            connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '0004'"))
+    with pytest.raises(StoreOlder):
+        Store.open(store_url)
+    assert Store.upgrade(store_url) == ("0004", SCHEMA_REVISION)
+    with Store.open(store_url) as store:
+        model = store.model("m")
+        assert before == (
+            *(model.versions(), model.refs(), model.moves()),
+            *(model.runs(), model.config(), model.payload(2)),
+        )
+        assert [version.beside for version in model.versions()] == [False, False]
+        assert model.trials(1) == []
 
 
 def test_upgrade_makes_the_tables_of_an_empty_database(store_url: str) -> None:

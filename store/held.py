@@ -25,6 +25,13 @@ def put(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=again), values)
 
 
+def add(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
+    """Keep held events; where one is kept at the same place already, that stays."""
+    if held:
+        values = [{"model": model, **asdict(event)} for event in held]
+        connection.execute(insert(connection, held_events).on_conflict_do_nothing(), values)
+
+
 def every(connection: Connection, model: str, limit: int | None) -> list[HeldEvent]:
     """Return held events by topic, partition and offset, at most `limit`."""
     columns = [held_events.c[name] for name in _NAMES]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from store import held, owners, refs, retention, runs, saves, scores, skips, snapshots
 from store.blobs import Blob, pack
+from store.branches import Branches
 from store.errors import StoreUnreachable
 from store.owners import Claimant
 from store.rebuilds import Rebuilds
@@ -32,8 +33,8 @@ from store.types import (
 )
 
 
-class ModelStore(Resumes, Rebuilds, Trials):
-    """One model of a store: versions, references, owner, runs, held events; its past, quarantine, rebuilds, trials."""
+class ModelStore(Resumes, Rebuilds, Trials, Branches):
+    """One model of a store: versions, references, owner, runs, held events, past, quarantine, rebuilds, backtests."""
 
     # -- versions
 
@@ -135,7 +136,7 @@ class ModelStore(Resumes, Rebuilds, Trials):
         """Delete the bytes of versions, never the versions; return which (with `dry_run`: would be).
 
         Kept: what references point to or a rebuild goes on from, genesis, the last `keep_last` by number, and the last
-        of each day (UTC).
+        of each day (UTC); of what was saved beside head, the end of each branch.
         """
         with self._writing() as connection:
             return retention.expire(connection, self.name, keep_last=keep_last, dry_run=dry_run, now=now)

@@ -22,6 +22,7 @@ class Kept(NamedTuple):
     created_at: datetime
     blob: str | None
     parent: int | None = None
+    beside: bool | None = None
 
 
 def expire(connection: Connection, model: str, *, keep_last: int, dry_run: bool, now: datetime) -> list[int]:
@@ -36,10 +37,17 @@ def expire(connection: Connection, model: str, *, keep_last: int, dry_run: bool,
 
 
 def expendable(every: Sequence[Kept], *, pinned: set[int], keep_last: int) -> list[int]:
-    """Return whose bytes may go: not pinned, not genesis, not among the last, not the last of a day (UTC)."""
+    """Return whose bytes may go: not pinned, not genesis, not among the last, not the last of a day (UTC).
+
+    What a person had saved beside head takes none of these places, and stays where its branch ends: nothing was
+    trained on from it, so its bytes are in no other version.
+    """
     assert keep_last >= 0, "the settings do not allow less"
-    numbers = sorted(version.version for version in every)
-    of_day = {version.created_at.date(): version.version for version in sorted(every)}
+    trained = sorted(version for version in every if not version.beside)
+    numbers = [version.version for version in trained]
+    of_day = {version.created_at.date(): version.version for version in trained}
+    parents = {version.parent for version in every}
+    pinned = pinned | {version.version for version in every if version.beside and version.version not in parents}
     pinned = pinned | {  # training goes on from the parent of a closing version
         version.parent
         for version in every
@@ -54,8 +62,8 @@ def expendable(every: Sequence[Kept], *, pinned: set[int], keep_last: int) -> li
 
 
 def _every(connection: Connection, model: str) -> list[Kept]:
-    query = select(versions.c.version, versions.c.kind, versions.c.created_at, versions.c.blob, versions.c.parent)
-    return [Kept(*found) for found in connection.execute(query.where(versions.c.model == model))]
+    query = select(*(versions.c[name] for name in Kept._fields)).where(versions.c.model == model)
+    return [Kept(*found) for found in connection.execute(query)]
 
 
 def _forget(connection: Connection, model: str, numbers: list[int], now: datetime) -> None:

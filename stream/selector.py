@@ -84,7 +84,7 @@ def read_selector(
         stretches.setdefault(int(found[1]), []).append((start, stop))
     if where is not None:
         read_where(where)
-    from_us, to_us = (None if text is None else _microseconds(text) for text in (since, until))
+    from_us, to_us = (None if text is None else moment_of(text) for text in (since, until))
     if from_us is not None and to_us is not None and from_us >= to_us:
         raise ConfigError(f"expected --from before --to, found {since} and {until}", "the end is not part of the range")
     ranges = {partition: tuple(sorted(several)) for partition, several in stretches.items()}
@@ -135,10 +135,10 @@ class Matcher:
         return places
 
 
-def _microseconds(text: str) -> int:
+def moment_of(text: str) -> int:
     """Read a time as a person writes it: less than the whole of an ISO time will do.
 
-    >>> _microseconds("1970-01-01T00:01"), _microseconds("1970-01-02"), _microseconds("60")
+    >>> moment_of("1970-01-01T00:01"), moment_of("1970-01-02"), moment_of("60")
     (60000000, 86400000000, 60000000)
     """
     try:

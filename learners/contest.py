@@ -21,6 +21,11 @@ EVENTS_MAX = 4096
 """So many events wait to be taken in at once: a few calls for thousands of events, instead of for each batch."""
 
 
+def place_of(metric: Metric, tally: Tally) -> int:
+    """Return where in what `tally.add` returns the columns of a metric are."""
+    return next(place for place, score in enumerate(tally.scores) if metric in score.measure.metrics)
+
+
 @dataclass(slots=True)
 class Contestant:
     """The intervals of one predictor. `places` tell where in its tally the columns of each interval are.
@@ -73,10 +78,7 @@ class Contest:
             self.others[name] = (self._contestant(tally, events), Comparison.new(self.bounded[0]))
 
     def _contestant(self, tally: Tally, events: int) -> Contestant:
-        places = [
-            next(place for place, score in enumerate(tally.scores) if each.metric in score.measure.metrics)
-            for each in self.bounded
-        ]
+        places = [place_of(each.metric, tally) for each in self.bounded]
         return Contestant([Interval.new(each, events) for each in self.bounded], places, [[] for _ in places])
 
     def add(self, model: Sequence[Columns], others: Mapping[str, Sequence[Columns]]) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from stream.backtests import backtests
 from stream.options import TOML, ConfigFile, Json, Reason, Selector, end
 from stream.suspects import suspects
 from stream.views import views
@@ -24,6 +25,7 @@ app = typer.Typer(
 db = typer.Typer(help="Care for the store's schema.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(views)  # without a name: its commands are ours
 app.add_typer(suspects)
+app.add_typer(backtests)
 app.add_typer(db, name="db")
 
 

@@ -1,0 +1,233 @@
+"""The course of a backtest: what is read, in which order, from a fixed beginning to a fixed end.
+
+What a lineage read live is read again in its recorded order, with what was held then: one stretch a version. What was
+never read live is laid out in an order of its own, the same for every reader, and judged by today's gate: partitions
+take turns, or where labels have a log of their own, records come by their times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from learners import Learner
+from store import ModelStore
+from store.types import Cursor, Position, Run, Segment, TopicPosition, Version
+from stream.backtest.range import Wishes, bounds
+from stream.config import Config
+from stream.errors import ConfigError
+from stream.feed import Feed, check_topics
+from stream.genesis import settle_schema, start_of
+from stream.log import EVENTS_PER_POLL_MAX, Ends
+from stream.schema import Schema
+from stream.stop import Stop
+
+EVENTS_IN_STRETCH = 20_000
+"""About so many events make a stretch of what was never read live: an interrupted backtest goes on at one."""
+
+CHANGING = ("freeze", "thaw", "closing")
+"""Kinds of versions that do something though they read nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a course; `position` has the identities of the topics.
+
+    `recorded`: held is what was held then, else today's gate judges. `version` read it live, the whole of it, and all
+    before it is whole too: the live learner has its scores after it. Where records are merged by their times as they
+    are read, there are `ends`, and `position` is where it begins. `model` is a version whose model takes over here.
+    """
+
+    segment: Segment
+    position: Position
+    recorded: bool = False
+    version: Version | None = None
+    ends: Ends | None = None
+    model: int | None = None
+
+    @property
+    def events(self) -> int:
+        """How many offsets it reads; 0 where that is not known."""
+        return sum(run.stop - run.start for run in self.segment.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a backtest reads. `start`: the version from which the live learner goes on, None: it begins untrained.
+
+    `beside` is what the gate remembers when what was read live ends.
+    """
+
+    stretches: tuple[Stretch, ...]
+    begins: Ends
+    ends: Ends
+    schema: Mapping[str, Any]
+    start: Version | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def events(self) -> int:
+        """About how many events it has."""
+        return sum(stretch.events for stretch in self.stretches)
+
+    @property
+    def live(self) -> list[Version]:
+        """The versions whose scores the live learner is to have."""
+        return [stretch.version for stretch in self.stretches if stretch.version is not None]
+
+
+def lay_out(store: ModelStore, feed: Feed, config: Config, wishes: Wishes) -> Course | None:
+    """Return the course that is wished for; None if the log has no event. Raises `ConfigError`, `LogLost`."""
+    if not store.exists():
+        return _untrodden(store, feed, config, wishes)
+    lineage, start = _lineage(store, wishes)
+    check_topics(feed.topics, lineage[0])
+    base = start or lineage[0]
+    first = base.position.next_offsets()
+    begins, ends = bounds(store, feed, config, wishes, first)
+    if start is not None and any(at < first[t].get(p, 0) for t, each in begins.items() for p, at in each.items()):
+        raise ConfigError(
+            f"expected --from at or after the end of version {start.version}, which has learned all before, "
+            f"found {wishes.since}",
+            "leave --from out: it begins where the version ends",
+        )
+    position = lineage[-1].position
+    reached = {
+        topic: {p: cursor.next_offset for p, cursor in at.cursors.items()} for topic, at in position.topics.items()
+    }
+    after = [version for version in lineage if version.version > base.version] if start else lineage[1:]
+    stretches = [
+        *_unread(feed, begins, _least(ends, first), position),
+        *_recorded(store, after, begins, ends, whole=begins == {topic: first[topic] for topic in begins}),
+    ]
+    tail = [*_unread(feed, _most(begins, reached), ends, position)]
+    if tail and stretches and stretches[-1].version is not None and stretches[-1].version.kind == "closing":
+        stretches.pop()  # training never goes on from one
+    beside = {}
+    if tail and config.gate.duplicates is not None and lineage[-1].blob is not None:
+        beside = Learner.restore(store.payload(lineage[-1].version)).beside
+    return Course((*stretches, *tail), begins, ends, base.schema, start, beside)
+
+
+def _untrodden(store: ModelStore, feed: Feed, config: Config, wishes: Wishes) -> Course | None:
+    """Return the course of a model without versions."""
+    if wishes.start is not None:
+        raise ConfigError(f"expected a stored version to start from, found {wishes.start!r} of a model without any")
+    at = start_of(feed, config)
+    begins, ends = bounds(store, feed, config, wishes, at.next_offsets())
+    begin = Position(
+        {
+            topic: TopicPosition(place.identity, {p: Cursor(offset) for p, offset in begins[topic].items()})
+            for topic, place in at.topics.items()
+        }
+    )
+    schema = settle_schema(feed, config, begin, Stop(), until_end=True, tell=say_nothing)
+    if schema is None:
+        return None
+    return Course(tuple(_unread(feed, begins, ends, begin)), begins, ends, schema.to_json())
+
+
+def say_nothing(events: int) -> None:
+    """Take notice of events read."""
+    del events
+
+
+def _lineage(store: ModelStore, wishes: Wishes) -> tuple[list[Version], Version | None]:
+    """Return whose order is taken, genesis first, and the version that is started from."""
+    tip = store.head()[0]
+    if (until := wishes.version_named(wishes.until)) is not None:
+        named = store.version(until)
+        if not _among(store.lineage(tip.version), named):
+            tip = named
+    lineage = store.lineage(tip.version)
+    if wishes.start is None:
+        return lineage, None
+    start = store.version(wishes.start)
+    if not _among(lineage, start):
+        lines = (store.lineage(version.version) for version in reversed(store.versions()))
+        lineage = next(line for line in lines if _among(line, start))
+    return lineage, start
+
+
+def _among(lineage: Iterable[Version], version: Version) -> bool:
+    return any(each.version == version.version for each in lineage)
+
+
+def _recorded(
+    store: ModelStore, versions: Sequence[Version], begins: Ends, ends: Ends, *, whole: bool
+) -> Iterator[Stretch]:
+    """Give out what versions read, as far as it lies within the range; `whole` while nothing is left out."""
+    for version in versions:
+        segment = store.segment(version.version)
+        read = tuple(run for run in segment.runs if run.kind in ("read", "late"))
+        cut = tuple(part for run in read if (part := _cut(run, begins, ends)) is not None)
+        whole = whole and cut == read
+        if not cut and not (whole and (version.kind in CHANGING or segment.holds)):
+            continue
+        holds = segment.holds if whole else tuple(hold for hold in segment.holds if Segment(cut).has_read(hold))
+        yield Stretch(Segment(cut, holds), version.position, recorded=True, version=version if whole else None)
+
+
+def _cut(run: Run, begins: Ends, ends: Ends) -> Run | None:
+    """Return the part of a run that lies within the range; None if nothing does."""
+    start = max(run.start, begins[run.topic].get(run.partition, 0))
+    stop = min(run.stop, ends[run.topic].get(run.partition, 0))
+    if start >= stop:
+        return None
+    return run if (start, stop) == (run.start, run.stop) else replace(run, start=start, stop=stop)
+
+
+def _unread(feed: Feed, begins: Ends, ends: Ends, position: Position) -> Iterator[Stretch]:
+    """Give out what lies between two places, and was not read live."""
+    if all(at >= ends[topic].get(p, 0) for topic, each in begins.items() for p, at in each.items()):
+        return
+    if feed.labels is not None:
+        topics = {
+            topic: replace(position.topics[topic], cursors={p: Cursor(at) for p, at in begins[topic].items()})
+            for topic in feed.topics
+        }
+        yield Stretch(Segment(), Position(topics), ends=ends)
+        return
+    topic, runs, events = feed.topics[0], [], 0
+    for run in _in_turns(topic, begins[topic], ends[topic]):
+        runs.append(run)
+        events += run.stop - run.start
+        if events >= EVENTS_IN_STRETCH:
+            yield Stretch(Segment(tuple(runs)), position)
+            runs, events = [], 0
+    if runs:
+        yield Stretch(Segment(tuple(runs)), position)
+
+
+def _in_turns(topic: str, begins: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[Run]:
+    """Lay out partitions so that each gives a few hundred events in turn.
+
+    >>> [(run.partition, run.start, run.stop) for run in _in_turns("t", {0: 400, 1: 0}, {0: 1000, 1: 10})]
+    [(0, 400, 900), (1, 0, 10), (0, 900, 1000)]
+    """
+    places = {p: at for p, at in sorted(begins.items()) if at < ends.get(p, 0)}
+    while places:
+        for partition, at in list(places.items()):
+            stop = min(at + EVENTS_PER_POLL_MAX, ends[partition])
+            yield Run(topic, partition, at, stop, stop - at)
+            places[partition] = stop
+            if stop >= ends[partition]:
+                del places[partition]
+
+
+def _least(ends: Ends, others: Ends) -> Ends:
+    return {
+        topic: {p: min(end, others.get(topic, {}).get(p, 0)) for p, end in each.items()} for topic, each in ends.items()
+    }
+
+
+def _most(begins: Ends, others: Ends) -> Ends:
+    return {
+        topic: {p: max(at, others.get(topic, {}).get(p, 0)) for p, at in each.items()} for topic, each in begins.items()
+    }
+
+
+def schema_of(course: Course) -> Schema:
+    """Return the schema by which its events are read."""
+    return Schema.from_json(course.schema)

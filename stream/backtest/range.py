@@ -1,0 +1,106 @@
+"""Where a backtest begins and ends, as a person says it: an offset, a version, or a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from store import ModelStore
+from stream.config import Config
+from stream.errors import ConfigError
+from stream.feed import Feed
+from stream.log import Ends, Log
+from stream.moments import moments_of
+from stream.scan import scan
+from stream.selector import moment_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Which part of the log, as a person wrote it; None: from where the model began, to the end that the log has now.
+
+    `start` is the version that the live learner goes on from.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    start: str | None = None
+
+    @staticmethod
+    def version_named(text: str | None) -> str | None:
+        """Return the version that a place names; None if it names none.
+
+        >>> Wishes.version_named("v:7"), Wishes.version_named("100")
+        ('7', None)
+        """
+        return text.removeprefix("v:") if text is not None and text.startswith("v:") else None
+
+
+def bounds(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, default: Ends) -> tuple[Ends, Ends]:
+    """Return the next offset of each partition where the range begins, and where it ends. Raises `ConfigError`."""
+    ends: Ends = feed.end()
+    begins: Ends = {topic: {p: default.get(topic, {}).get(p, 0) for p in ends[topic]} for topic in feed.topics}
+    if wishes.since is not None:
+        begins = place(wishes.since, store, feed, config)
+    if wishes.until is not None:
+        named = place(wishes.until, store, feed, config)
+        ends = {topic: {p: min(end, named[topic].get(p, 0)) for p, end in each.items()} for topic, each in ends.items()}
+    if not any(at < ends[topic].get(p, 0) for topic, each in begins.items() for p, at in each.items()):
+        if wishes.since is None and wishes.until is None:
+            return begins, ends
+        raise ConfigError(
+            f"expected events between --from {wishes.since or 'the beginning'} and --to {wishes.until or 'the end'}, "
+            "found none",
+            "the end is not part of the range; `tidemark doctor` tells where the log ends",
+        )
+    return begins, ends
+
+
+def place(text: str, store: ModelStore, feed: Feed, config: Config) -> Ends:
+    """Return the next offsets that a text means: `v:7`, offsets (`100`, `0:100,1:90`), or an ISO time.
+
+    A time means the first event of each partition at or after it: by `source.moment`, else the records' own times.
+    """
+    if (version := Wishes.version_named(text)) is not None:
+        at = store.version(version).position.next_offsets()
+        return {topic: at[topic] for topic in feed.topics}
+    offsets = _offsets(text, feed)
+    if offsets is not None:
+        if feed.labels is not None:
+            raise ConfigError(
+                f"expected a time or a version for events and labels that have a log each, found the offset {text!r}",
+                "for example --from 2026-03-01T00:00:00Z, or --from v:7",
+            )
+        at_offsets = feed.events.start(offsets)
+        return {feed.topics[0]: {p: cursor.next_offset for p, cursor in at_offsets.cursors.items()}}
+    fields = [config.source.moment, config.labels.moment if config.labels else None]
+    return {log.topic: _since(text, log, field) for log, field in zip(feed.logs, fields, strict=False)}
+
+
+def _offsets(text: str, feed: Feed) -> int | Mapping[int, int] | None:
+    """Read offsets; None if the text has another form."""
+    if re.fullmatch(r"\d{1,19}", text):
+        return int(text)
+    if not re.fullmatch(r"\d{1,10}:\d{1,19}(,\d{1,10}:\d{1,19})*", text):
+        return None
+    named = {int(partition): int(offset) for partition, offset in (part.split(":") for part in text.split(","))}
+    if missing := sorted(feed.events.end().keys() - named.keys()):
+        raise ConfigError(f"expected an offset for each partition, found none for {missing}", "write 0:100,1:90")
+    return named
+
+
+def _since(text: str, log: Log, field: str | None) -> dict[int, int]:
+    """Return the first offset of each partition with an event at or after a time, else its end."""
+    moment = moment_of(text)
+    if field is None:
+        at = log.start(text)
+        return {p: cursor.next_offset for p, cursor in at.cursors.items()}
+    ends, found = log.end(), dict[int, int]()
+    read = moments_of(field, log.format)
+    for span in scan(log, log.identity, log.earliest(), ends):
+        if span.partition not in found:
+            at_or_after = (o for o, m in zip(span.offsets, read(span), strict=True) if m is not None and m >= moment)
+            if (offset := next(at_or_after, None)) is not None:
+                found[span.partition] = offset
+    return {**ends, **found}

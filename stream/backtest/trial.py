@@ -1,0 +1,240 @@
+"""A trial: one candidate's learner on its way along a course, and what it came to."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from learners import Learner, LearnFailed, Point, Sealed, Turn
+from learners.contest import place_of
+from learners.metrics import Metric
+from learners.outputs import Outputs
+from learners.progressive import Scores, Tally
+from learners.sums import Columns
+from learners.verdict import values_of
+from store.types import Version
+from stream.gate import Verdicts
+from stream.replay import struck
+
+SPANS = ("cumulative", "window", "faded", "low", "high")
+"""What is told of a score: what came since the last version depends on where versions are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was answered to each judged event, in the order in which labels came; `numbers` as `Outputs.numbers`."""
+
+    ys: list[Any]
+    labels: list[Any]
+    numbers: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a trial came to. `values` are those of the compared metric, one a judged event, NaN where not scored.
+
+    `scores` are of the range alone. `live` are the versions whose scores it was compared with, and the first that it
+    does not equal with what differs. `seconds` is the time in which it was asked and taught, `state_bytes` the size of
+    the learner. `error` tells what the model raised: then it was left out from there on. `sealed` is the learner as one
+    segment, where it is to be kept; `accounts` are its learned, pending and expired events.
+    """
+
+    number: int
+    read: int
+    held: int
+    learned: int
+    scores: Scores
+    baselines: Mapping[str, Scores]
+    points: tuple[Point, ...]
+    details: Mapping[str, Any]
+    values: np.ndarray
+    seconds: float
+    state_bytes: int
+    live: int = 0
+    unequal: str | None = None
+    error: str | None = None
+    answers: Answers | None = None
+    sealed: Sealed | None = field(default=None, repr=False)
+    accounts: tuple[int, int, int] = (0, 0, 0)
+
+
+class Trial:
+    """Not shared. `topic` is that of events; values of `metric` are kept; `dropped` are features that it never sees.
+
+    `apart`: scores of the range are counted apart, since the learner has scores of before. `checked`: it is the live
+    learner, on its way as it was live. `whole`: it is to be kept, all that it reads as one segment.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        learner: Learner,
+        metric: Metric | None,
+        topic: str,
+        *,
+        dropped: Sequence[str] = (),
+        apart: bool = False,
+        checked: bool = False,
+        answers: bool = False,
+        whole: bool = False,
+    ) -> None:
+        self.number = number
+        self.learner = learner
+        self.error: str | None = None
+        self.read = 0
+        self.held = 0
+        self._metric = metric
+        self._column = 0 if metric is None else place_of(metric, learner.board.tally)
+        self._topic = topic
+        self._dropped = frozenset(dropped)
+        self._range: Tally | None = learner.board.rules.tally(begun=learner.learned) if apart else None
+        self._checked = checked
+        self._whole = whole
+        self._begun = learner.learned
+        self._values: list[np.ndarray] = []
+        self._answers = Answers([], [], []) if answers else None
+        self._points: list[Point] = []
+        self._seconds = 0.0
+        self._live = 0
+        self._unequal: str | None = None
+        self._listen()
+
+    def _listen(self) -> None:
+        self.learner.board.listener = self._hear
+
+    def _hear(
+        self, ys: Sequence[Any], outputs: Outputs, columns: Sequence[Columns], weights: Sequence[float] | None
+    ) -> None:
+        """Keep what is asked for of judged events."""
+        if self._metric is not None:
+            self._values.append(values_of(self._metric, columns[self._column]))
+        if self._range is not None:
+            self._range.add(ys, outputs, weights)
+        if self._answers is not None:
+            self._answers.ys.extend(ys)
+            self._answers.labels.extend(outputs.labels)
+            self._answers.numbers.extend(outputs.numbers)
+
+    def take(self, verdicts: Verdicts) -> None:
+        """Ask and teach what was accepted. What the model raises ends the trial."""
+        self.read += sum(map(len, verdicts.batch.spans))
+        self.held += sum(held.topic == self._topic for held in verdicts.held)
+        if self.error is not None:
+            return
+        began = time.perf_counter()
+        try:
+            (self._without(verdicts) if self._dropped else verdicts).teach(self.learner)
+        except LearnFailed as failed:
+            self.error = _told(failed, verdicts)
+        self._seconds += time.perf_counter() - began
+
+    def _without(self, verdicts: Verdicts) -> Verdicts:
+        xs = [self._left(x) for x in verdicts.xs]
+        turns = verdicts.turns
+        if turns is not None:
+            turns = [
+                turn if turn.x is None else Turn(turn.moment, turn.id, self._left(turn.x), turn.y) for turn in turns
+            ]
+        return replace(verdicts, xs=xs, turns=turns)
+
+    def _left(self, x: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in x.items() if name not in self._dropped}
+
+    def begin(self, version: Version) -> None:
+        """Do what a version did before it read anything."""
+        if self.error is None:
+            self.learner.strike(struck(version))
+            match version.kind:
+                case "closing":
+                    self.close()
+                case "freeze" | "thaw":
+                    self.learner.switch(static=version.kind == "freeze")
+
+    def reach(self, version: Version) -> None:
+        """Compare with a version that read live what was read up to here, if this is the live learner."""
+        if self.error is not None or self._whole:
+            return
+        ended = self.learner.end_segment()
+        self._points += ended.points
+        if self._checked and self._unequal is None:
+            proof = version.proof
+            self._live += 1
+            if ended.digest != proof.digest:
+                self._unequal = f"version {version.version}: the predictions differ"
+            elif ended.scores != proof.scores:
+                self._unequal = f"version {version.version}: the scores differ"
+
+    def take_over(self, state: bytes) -> None:
+        """Go on with another version's model and scores, as after a rollback."""
+        self.learner = Learner.restore(state)
+        self._listen()
+
+    def close(self) -> None:
+        """Reveal what is pending."""
+        if self.error is None:
+            try:
+                self.learner.close()
+            except LearnFailed as failed:
+                self.error = f"raised while pending labels were revealed: {failed}"
+
+    def outcome(self) -> Outcome:
+        """End it. A learner that raised is told with the scores it had."""
+        learner, sealed = self.learner, None
+        learner.board.listener = None
+        if self.error is None:
+            learner.point()
+            sealed = learner.seal()
+        ended = learner.end_segment() if sealed is None else sealed
+        scores = ended.scores if self._range is None else self._range.values()
+        return Outcome(
+            number=self.number,
+            read=self.read,
+            held=self.held,
+            learned=learner.learned - self._begun,
+            scores={name: {span: spans[span] for span in SPANS if span in spans} for name, spans in scores.items()},
+            baselines=ended.baselines,
+            points=(*self._points, *ended.points),
+            details=learner.details() if sealed is None else sealed.details,
+            values=self._joined(),
+            seconds=self._seconds,
+            state_bytes=0 if sealed is None else len(sealed.state),
+            live=self._live,
+            unequal=self._unequal,
+            error=self.error,
+            answers=self._answers,
+            sealed=sealed if self._whole else None,
+            accounts=(learner.learned, learner.pending, learner.expired),
+        )
+
+    def _joined(self) -> np.ndarray:
+        return np.concatenate(self._values) if self._values else np.empty(0)
+
+    def save(self) -> bytes:
+        """Return all that it needs to go on from here in another process."""
+        self.learner.board.listener = None
+        sealed = self.learner.seal()
+        self._points += sealed.points
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("learner", "_values")}
+        self._listen()
+        return pickle.dumps((sealed.state, kept, self._joined()))
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what was saved."""
+        learner, kept, values = pickle.loads(state)  # noqa: S301 - one's own store
+        self.__dict__.update(kept)
+        self.learner, self._values = Learner.restore(learner), [values]
+        self._listen()
+
+
+def _told(failed: LearnFailed, verdicts: Verdicts) -> str:
+    """Say what raised, and at which event."""
+    place = ""
+    if verdicts.turns is None and failed.index is not None:
+        partition, offset = verdicts.places()[failed.index]
+        place = f" at partition {partition}, offset {offset}"
+    return f"the model raised{place}: {failed}"

@@ -81,6 +81,14 @@ def matcher(selector: Selector, log: Log, feed: Feed, config: Config) -> Matcher
     return Matcher(selector, log.format, moments_of(field, log.format))
 
 
+def check_selector(selector: Selector, log: Log, field: str | None) -> None:
+    """Raise `ConfigError` for a selector that can mean nothing in a log; `field` has the times, None: the records."""
+    if selector.key is not None and log.identity == log.topic:
+        raise ConfigError("expected a log whose records have keys for --key, found files", "use --where on a field")
+    if (selector.from_us, selector.to_us) != (None, None) and field is None and log.identity == log.topic:
+        raise ConfigError("expected times for --from and --to, found files without", "set moment to a field")
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """What a selector means in a log: its offsets, as far as each partition was read (its next offset)."""

@@ -19,7 +19,7 @@ from stream.feed import Feed
 from stream.log import Log
 from stream.owner import who
 from stream.plan import union
-from stream.quarantine import Resolved, obeyed, resolve
+from stream.quarantine import Resolved, check_selector, obeyed, resolve
 from stream.selector import Selector
 from stream.sources import open_feed
 
@@ -239,11 +239,7 @@ def _log(config: Config, feed: Feed, selector: Selector, *, labels: bool) -> Log
     log = feed.labels if labels else feed.events
     if log is None:
         raise ConfigError("expected [labels] log for --labels, found none", "leave --labels out")
-    if selector.key is not None and log.identity == log.topic:
-        raise ConfigError("expected a log whose records have keys for --key, found files", "use --where on a field")
-    field = config.labels.moment if labels and config.labels else config.source.moment
-    if (selector.from_us, selector.to_us) != (None, None) and field is None and log.identity == log.topic:
-        raise ConfigError("expected times for --from and --to, found files without", "set moment to a field")
+    check_selector(selector, log, config.labels.moment if labels and config.labels else config.source.moment)
     return log
 
 

@@ -53,7 +53,7 @@ class Ask:
 class Found:
     """What a backtest found. `replays_live`: the live learner had exactly its live scores; None where nobody can tell.
 
-    `baselines` are the scores of the predictors that look at no feature. `resumed` is the run that had begun it.
+    `resumed` is the run that had begun it; `changes` says what was changed in the stream, in words.
     """
 
     course: Course | None
@@ -64,6 +64,7 @@ class Found:
     replays_live: bool | None
     why: str | None
     resumed: int | None = None
+    changes: Sequence[str] = ()
 
     @property
     def events(self) -> int:

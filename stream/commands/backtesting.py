@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from store import ModelStore, Store
+from stream.backtest import told
 from stream.backtest.executor import executor
 from stream.backtest.journey import Interrupted
-from stream.backtest.run import Ask, Backtest, Found, told_of
+from stream.backtest.leaderboard import leaderboard
+from stream.backtest.run import Ask, Backtest, Found
 from stream.commands.opened import console, print_json, print_table
 from stream.commands.progress import progress
 from stream.config import Config, read_config
@@ -26,7 +27,7 @@ def backtest(path: Path, ask: Ask, *, workers: int | None, as_json: bool) -> boo
     with opened_anyway(path) as (config, model):
         found, run = carry_out(config, model, ask, workers, stop)
     if as_json:
-        print_json({**told(found), "run": run, "interrupted": stop.requested})
+        print_json({**told.plain(found), "run": run, "interrupted": stop.requested})
     else:
         tell(found)
         if stop.requested:
@@ -53,66 +54,20 @@ def carry_out(config: Config, model: ModelStore, ask: Ask, workers: int | None, 
                 with progress("backtest", made.total * hands) as advance:
                     found = made.go(executor(hands), hands, advance, lambda: stop.requested)
             finally:
-                run.result.update(told(made.found()))
+                run.result.update(told.plain(made.found()))
     except Interrupted:
         found = made.found()
     assert run is not None
     return found, run.run
 
 
-def told(found: Found) -> dict[str, Any]:
-    """Return what was found, as plain values."""
-    course = found.course
-    ends = None if course is None else {"from": _plain(course.begins), "to": _plain(course.ends)}
-    first = found.outcomes.get(0)
-    return {
-        "events": found.events,
-        "candidates": [
-            told_of(found.candidates[number], found.recipes[number], outcome)
-            for number, outcome in found.outcomes.items()
-        ],
-        "baselines": {} if first is None else first.baselines,
-        "replays_live": found.replays_live,
-        "why": found.why,
-        "verdict": found.verdict,
-        "range": ends,
-        "start": None if course is None or course.start is None else course.start.version,
-        "resumed": found.resumed,
-    }
-
-
-def _plain(ends: Any) -> dict[str, dict[str, int]]:
-    return {topic: {str(p): offset for p, offset in each.items()} for topic, each in ends.items()}
-
-
 def tell(found: Found) -> None:
     """Print the leaderboard, the verdict, and the check."""
-    out = console()
-    if found.course is None:
-        out.print("nothing to backtest: the log has no event")
-        return
-    metrics = list(next(iter(found.outcomes.values())).scores) if found.outcomes else []
-    lines = []
-    for number, outcome in found.outcomes.items():
-        scores = [outcome.scores[metric].get("cumulative") for metric in metrics]
-        lines.append(
-            (found.candidates[number].name, *scores, outcome.learned, f"{outcome.seconds:.1f} s", outcome.error or "")
-        )
-    first = found.outcomes.get(0)
-    for name, scores_of in ({} if first is None else first.baselines).items():
-        lines.append((name, *(scores_of[metric].get("cumulative") for metric in metrics), None, "", "baseline"))
-    print_table(f"{found.events:,} events", ("candidate", *metrics, "learned", "took", ""), lines)
-    for line in verdict_lines(found):
-        out.print(line, highlight=False, markup=False)
-
-
-def verdict_lines(found: Found) -> list[str]:
-    """Say who is better, and whether the live scores were replayed."""
-    word = {True: "equal", False: "NOT equal", None: "cannot tell"}[found.replays_live]
-    why = f": {found.why}" if found.why else ""
-    lines = [f"replays live: {word}{why}"]
-    verdict = found.verdict
-    if verdict is not None and len(verdict["candidates"]) > 1:
-        best = verdict["best"]
-        lines.append(f"best: {best}" if best else f"not distinguishable; {verdict['leader']} leads")
-    return lines
+    board = leaderboard(found)
+    if board.lines:
+        print_table(told.asked(found), told.columns(board), told.table(board))
+    lines = [] if board.lines else [told.asked(found)]
+    lines += [*told.below(board), *told.verdict(found.verdict, board)]
+    lines += [] if found.course is None else [told.check(found)]
+    for line in lines:
+        console().print(line, highlight=False, markup=False, soft_wrap=True)

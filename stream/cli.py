@@ -39,6 +39,9 @@ def train(
         bool, typer.Option("--accept-environment", help="Go on though head was made with other libraries.")
     ] = False,
     close: Annotated[bool, typer.Option("--close", help="At the end, reveal all pending labels.")] = False,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="V", help="Take up this version: head moves to it first.")
+    ] = None,
     accept_gap: Annotated[
         bool, typer.Option("--accept-gap", help="Go on after events that the log has lost; record the gap.")
     ] = False,
@@ -62,6 +65,7 @@ def train(
         accept_environment=accept_environment,
         accept_gap=accept_gap,
         close=close,
+        adopt=from_,
     )
     learning.train(config, options, as_json=json)
 

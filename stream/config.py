@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -207,6 +208,15 @@ def read_config(path: Path) -> Config:
         wrong = [each for each in error.errors() if each["type"] != "literal_error" or error.error_count() == 1]
         told = dict.fromkeys(map(_told, wrong))
         raise ConfigError("\n".join([f"{path}:", *told]), "see `Configuration` in the README") from None
+
+
+def in_toml(recipe: str) -> str:
+    r"""Write a recipe as the value of `learner` in the configuration.
+
+    >>> print(in_toml("a() |\n b('x')"))
+    "a() |\n b('x')"
+    """
+    return json.dumps(recipe, ensure_ascii=False)
 
 
 def _told(error: Any) -> str:

@@ -2,7 +2,8 @@
 
 1. Open the store and record the run; where there is no store, settle first, so that a mistake leaves nothing behind.
 2. Check the configuration, the recipe and the log; settle the schema if the model has no versions.
-3. Wait for another trainer to go, or take over; claim head under a new epoch; make genesis if there is no version.
+3. Wait for another trainer to go, or take over; claim head under a new epoch; make genesis if there is no version, or
+   move head to the version that is to be taken up.
 4. Train. On `HeadMoved` train again from where head is now; on `Fenced` end: another trainer owns head.
 """
 
@@ -10,19 +11,19 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 from learners import Recipe, read_recipe
 from store import ModelStore, Store
-from store.errors import HeadMoved, OwnerAlive, StoreMissing
+from store.errors import HeadMoved, NoSuchModel, OwnerAlive, StoreMissing
 from store.owners import Claimant
 from store.types import Position, Version
+from stream.adoption import Adoption
 from stream.config import Config
 from stream.environment import require_same
-from stream.errors import ConfigError, LearnerTainted, LogLost
+from stream.errors import ConfigError, LearnerTainted, LogLost, OtherLineage
 from stream.feed import Feed, check_topics
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
@@ -33,6 +34,7 @@ from stream.runs import OpenRun, recorded
 from stream.schedule import Policy, Schedule
 from stream.schema import Schema
 from stream.screen import Screen
+from stream.settled import check_settled
 from stream.sieve import read_rules
 from stream.sources import open_feed
 from stream.stop import Stop
@@ -48,7 +50,8 @@ class Options:
     """How to train.
 
     To the end the log has now, and then revealing pending labels (`close`); not waiting for another owner; with other
-    libraries than head's; going on after events that the log has lost (`accept_gap`).
+    libraries than head's; going on after events that the log has lost (`accept_gap`); from another version than head
+    (`adopt`: its number or a reference).
     """
 
     until_end: bool = False
@@ -56,6 +59,7 @@ class Options:
     accept_environment: bool = False
     accept_gap: bool = False
     close: bool = False
+    adopt: str | None = None
 
 
 def consume(config: Config, options: Options, stop: Stop, screen: Screen) -> Version | None:
@@ -64,6 +68,8 @@ def consume(config: Config, options: Options, stop: Stop, screen: Screen) -> Ver
     try:
         store = Store.open(config.store_url)
     except StoreMissing:
+        if options.adopt is not None:
+            raise
         consumer.open()
         try:
             if not consumer.settle():
@@ -94,7 +100,9 @@ class _Consumer:
         with recorded(model, self.config, "train") as run:
             try:
                 recipe, feed = self.open()
-                if model.exists() and not self._mended(model, recipe):
+                if self.options.adopt is not None:
+                    self._adoption(model, recipe).check(feed)
+                elif model.exists() and not self._mended(model, recipe):
                     self._check(model, recipe, feed)
                 elif not self.settle():
                     return None
@@ -147,9 +155,9 @@ class _Consumer:
 
     def _check(self, model: ModelStore, recipe: Recipe, feed: Feed) -> None:
         """Refuse a configuration that is not the model's, and an environment that is not head's."""
-        check_unchanged(model.config(), self.config.fixed(recipe.identity))
-        self._refuse_untrained(model)
         head, _ = model.head()
+        check_settled(model, self.config, recipe, head)
+        self._refuse_untrained(model)
         check_topics(feed.topics, head)
         if not self.options.accept_environment:
             require_same(head.environment, f"version {head.version}")
@@ -160,7 +168,9 @@ class _Consumer:
             return model.head()[0] if model.exists() else None
         state = "failed"
         try:
-            if model.exists() and not (self.schema and self._mended(model, recipe)):
+            if self.options.adopt is not None:
+                self._adopt(model, recipe, feed)
+            elif model.exists() and not (self.schema and self._mended(model, recipe)):
                 self._check(model, recipe, feed)  # another trainer may have made it while we stood by
             else:
                 assert self.schema is not None, "settled before"
@@ -168,11 +178,27 @@ class _Consumer:
                 new = genesis(self.config, recipe, self.schema, self.start, run.run)
                 make = model.renew if model.exists() else model.create
                 make(new, config=self.config.fixed(recipe.identity), who=who())
-            head = self._train(model, run, epoch, feed)
+            head = self._train(model, run, epoch, recipe, feed)
             state = "stopped"
         finally:
             model.release(epoch, state=state, now=datetime.now(UTC))
         return head
+
+    def _adoption(self, model: ModelStore, recipe: Recipe) -> Adoption:
+        assert self.options.adopt is not None, "asked for"
+        if not model.exists():
+            raise NoSuchModel(model.name)
+        group = f"tidemark-{self.config.model.name}-replay"
+        accept = {"accept_environment": self.options.accept_environment, "accept_gap": self.options.accept_gap}
+        open_replay = partial(open_feed, self.config, until_end=True, group=group)
+        return Adoption(self.options.adopt, model, self.config, recipe, open_replay, **accept)
+
+    def _adopt(self, model: ModelStore, recipe: Recipe, feed: Feed) -> None:
+        """Move head to the version that is to be taken up, unless it has gone on from there already."""
+        adoption = self._adoption(model, recipe)
+        version = adoption.check(feed)  # the reference that named it may have moved while we stood by
+        self.screen.adopted(version, adoption.adopt(version))
+        self._check(model, recipe, feed)
 
     def _claim(self, model: ModelStore, run: OpenRun) -> int | None:
         """Return our epoch, once no other trainer lives; None if stopped while waiting."""
@@ -191,13 +217,13 @@ class _Consumer:
             return epoch
         return None
 
-    def _train(self, model: ModelStore, run: OpenRun, epoch: int, feed: Feed) -> Version:
-        """Train from head, again and again as head is moved by others."""
-        reopen(model)
-        schema = Schema.from_json(model.head()[0].schema)
-        feed.ends = feed.end() if self.options.until_end or feed.finite else None
+    def _trainer(self, model: ModelStore, run: OpenRun, epoch: int, feed: Feed) -> Trainer:
+        """Return the trainer of head's lineage, with a gate for its schema."""
+        head, _ = model.head()
+        schema = Schema.from_json(head.schema)
         gate = open_gate(feed, self.config, schema, live=True, breaker=True)
-        trainer = Trainer(
+        return Trainer(
+            lineage=head,
             feed=feed,
             gate=gate,
             store=model,
@@ -215,6 +241,12 @@ class _Consumer:
             taint=Taint(feed, gate, open_gate(feed, self.config, schema, live=False), model),
             static=self.config.model.mode == "static",
         )
+
+    def _train(self, model: ModelStore, run: OpenRun, epoch: int, recipe: Recipe, feed: Feed) -> Version:
+        """Train from head, again and again as head is moved by others."""
+        reopen(model)
+        feed.ends = feed.end() if self.options.until_end or feed.finite else None
+        trainer = self._trainer(model, run, epoch, feed)
         gc.collect()
         gc.freeze()  # what was imported stays: the collector need not look at it again and again while learning
         while True:
@@ -227,6 +259,9 @@ class _Consumer:
                 trainer.taint.forget()  # what ruined the model elsewhere may be learned from here
                 reopen(model)
                 self.screen.moved(*model.head())
+            except OtherLineage:
+                self._check(model, recipe, feed)
+                trainer = self._trainer(model, run, epoch, feed)
             except LearnerTainted as tainted:
                 self.screen.tainted(tainted)
             except LogLost:
@@ -258,15 +293,3 @@ def reopen(model: ModelStore) -> None:
     if head.kind == "closing":
         assert head.parent is not None, "a closing version has a parent"
         model.move("head", head.parent, kind="reopen", who=who(), why="training goes on", expected=ref)
-
-
-def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` for a setting that may not change once the model has versions."""
-    changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
-    if changed:
-        key = changed[0]
-        raise ConfigError(
-            f"{', '.join(changed)}: changed, but the model has versions that were learned with the old setting: "
-            f"expected {then.get(key)!r:.200}, found {now.get(key)!r:.200}",
-            "set it back, or train another model: give it a new [model] name",
-        )

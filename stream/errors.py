@@ -37,6 +37,10 @@ class LogUnreachable(StreamError):
     exit_code = 5
 
 
+class OtherLineage(StreamError):
+    """Head was moved to a version of another recipe or schema than the trainer was made for."""
+
+
 class LearnerFailed(StreamError):
     """A model raises on event after event; what was saved before is untouched."""
 

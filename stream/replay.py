@@ -63,8 +63,8 @@ def verify(store: ModelStore, feed: Feed, config: Config, version: Version, tell
 
 
 def _renewed(store: ModelStore, genesis: Version) -> bool:
-    """Tell whether another genesis version came after this one: the configuration was mended in between."""
-    return any(each.kind == "genesis" and each.version > genesis.version for each in store.versions())
+    """Tell whether another genesis version took its place: the configuration was mended in between."""
+    return any(move.kind == "genesis" and move.old == genesis.version for move in store.moves("head"))
 
 
 def _verify_skip(store: ModelStore, version: Version) -> Verification:

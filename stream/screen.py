@@ -35,6 +35,9 @@ class Screen(Protocol):
     def moved(self, head: Version, ref: Ref) -> None:
         """Head was moved by somebody else; training goes on from there."""
 
+    def adopted(self, version: Version, before: Version | None) -> None:
+        """Head was moved to a version from another; None: it descends from it already, and nothing was done."""
+
     def tainted(self, tainted: LearnerTainted) -> None:
         """Tell that an event ruined the model, and is held now; head was restored."""
 
@@ -105,6 +108,13 @@ class LogScreen:
         kind = head.kind if head.covers is None else "rebuild"
         self._log.warning("head was moved: following", head=head.version, moves=ref.moves, kind=kind)
 
+    def adopted(self, version: Version, before: Version | None) -> None:
+        """Log it."""
+        if before is None:
+            self._log.warning("head goes on from there already: nothing is taken up", version=version.version)
+        else:
+            self._log.info("taken up", head=version.version, before=before.version)
+
     def tainted(self, tainted: LearnerTainted) -> None:
         """Log it."""
         self._log.error("the model was ruined: head is restored, the event is held", event_at=str(tainted))
@@ -163,6 +173,16 @@ class LineScreen:
         self._console.print(
             f"[yellow]head was moved[/] to version {head.version} (move {ref.moves}{rebuilt}); "
             f"training goes on from {head.accounts.learned:,} learned events"
+        )
+
+    def adopted(self, version: Version, before: Version | None) -> None:
+        """Say what is trained now; take it back with `rollback --undo`."""
+        self._console.print(
+            f"head goes on from version {version.version} already: nothing to take up; to go back to it: "
+            f"tidemark rollback {version.version} --rewind"
+            if before is None
+            else f"head is version {version.version} now (was {before.version}): training goes on from "
+            f"{version.accounts.learned:,} learned events; take it back with: tidemark rollback --undo"
         )
 
     def tainted(self, tainted: LearnerTainted) -> None:

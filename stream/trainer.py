@@ -16,7 +16,7 @@ from store import ModelStore
 from store.quarantine import Entry
 from store.types import NewVersion, Proof, Ref, ScorePoint, Version, VersionKind
 from stream.environment import environment
-from stream.errors import LearnerTainted, LogLost, ModelRuined
+from stream.errors import LearnerTainted, LogLost, ModelRuined, OtherLineage
 from stream.feed import Feed
 from stream.gate import Gate
 from stream.hold import brief, wait_in_hold
@@ -36,10 +36,12 @@ from stream.taint import Taint
 class Trainer:
     """One model's training: its feed (which knows where to stop), gate, store and owner.
 
+    `lineage`: a version with the recipe and the schema that it is made for; it goes on from no other.
     `tell` is called with the vitals after every batch; it must be cheap. `static`: the model is not to learn. `clean`:
     head's lineage has learned nothing that is quarantined; else champion does not follow it.
     """
 
+    lineage: Version
     feed: Feed
     gate: Gate
     store: ModelStore
@@ -56,8 +58,13 @@ class Trainer:
     clean: bool = True
 
     def train(self) -> Version:
-        """Learn until told to stop, or at the end; return head. On `HeadMoved` call again: it goes on from there."""
+        """Learn until told to stop, or at the end; return head. On `HeadMoved` call again: it goes on from there.
+
+        Raises `OtherLineage` where head has another recipe or schema.
+        """
         head, ref = self.store.head()
+        if (head.identity, head.schema) != (self.lineage.identity, self.lineage.schema):
+            raise OtherLineage(f"version {head.version} has another recipe or schema than {self.lineage.version}")
         learner = self._restored(head)
         self.taint.check(head, learner)
         self.owner.follows(ref)

@@ -20,12 +20,12 @@ from stream.bisect.find import Answer, Question, find
 from stream.bisect.hunt import Found
 from stream.commands.learning import open_replay_feed
 from stream.commands.opened import console, opened_model, print_json, short, told
-from stream.consumer import check_unchanged
 from stream.environment import require_same
 from stream.errors import ConfigError
 from stream.options import TOML
 from stream.runs import recorded
 from stream.schema import Schema
+from stream.settled import check_settled
 
 EXAMPLES_MAX = 3
 """So many of the events are shown."""
@@ -45,8 +45,8 @@ def bisect(
     """Find the events that made the model worse, and tell how to quarantine them. Changes nothing."""
     with opened_model(path) as (config, model):
         recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
-        check_unchanged(model.config(), config.fixed(recipe.identity))
         version = model.version(bad or "head")
+        check_settled(model, config, recipe, version)
         require_same(version.environment, f"version {version.version}")
         name = metric or config.metrics[0]
         check_metric(recipe, name, Schema.from_json(version.schema).names)

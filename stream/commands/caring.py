@@ -15,11 +15,11 @@ from store.errors import StoreError
 from stream.commands.opened import console, print_json
 from stream.commands.status import state_of
 from stream.config import Config, read_config
-from stream.consumer import check_unchanged
 from stream.environment import environment, require_same
 from stream.errors import ConfigError, StreamError
 from stream.feed import check_topics
 from stream.reach import earliest_within, reach
+from stream.settled import check_settled
 from stream.sieve import read_rules
 from stream.sources import open_feed
 
@@ -116,7 +116,7 @@ def _versions(config: Config, model: ModelStore) -> str:
     head, ref = model.head()
     model.payload(head.version)
     recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
-    check_unchanged(model.config(), config.fixed(recipe.identity))
+    check_settled(model, config, recipe, head)
     require_same({**head.environment, "hash_seed": environment()["hash_seed"]}, f"version {head.version}")
     learned = f"{head.accounts.learned:,} events learned"
     return f"head is version {head.version} (move {ref.moves}), {learned}; its bytes are whole"

@@ -19,7 +19,7 @@ from store.types import Accounts, Version
 from stream.commands.opened import console, opened_model, print_json
 from stream.commands.progress import progress
 from stream.config import Config, read_config
-from stream.consumer import Options, check_unchanged, consume
+from stream.consumer import Options, consume
 from stream.decode import Decoder
 from stream.errors import ConfigError, LogUnreachable
 from stream.feed import Feed
@@ -31,6 +31,7 @@ from stream.replay import Verification, refill, verify
 from stream.runs import recorded
 from stream.schema import Schema
 from stream.screen import open_screen
+from stream.settled import check_settled
 from stream.sources import open_feed, open_log
 from stream.stop import Stop
 
@@ -74,7 +75,7 @@ def verify_versions(path: Path, selector: str, *, as_json: bool) -> bool:
     """Recompute a version (or, with "all", each) from its parent; False if one is not equal."""
     with opened_model(path) as (config, model):
         recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
-        check_unchanged(model.config(), config.fixed(recipe.identity))
+        check_settled(model, config, recipe, None)
         versions = model.versions() if selector == "all" else [model.version(selector)]
         found = _verify_each(config, model, versions)
     values = [{"version": v.version, "equal": v.equal, "events": v.events, "why": v.why} for v in found]

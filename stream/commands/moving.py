@@ -10,7 +10,7 @@ from store.errors import BytesExpired
 from store.export import write_export
 from store.types import Ref, Version
 from stream.commands.opened import console, opened_model, pin_hash_seed, print_json
-from stream.config import Config
+from stream.config import Config, in_toml
 from stream.errors import ConfigError
 from stream.owner import who
 
@@ -68,6 +68,7 @@ def _bring_back_bytes(config: Config, model: ModelStore, version: Version) -> No
 def _tell(model: ModelStore, before: Ref | None, moved: Ref, *, mode: str, as_json: bool) -> None:
     version = model.version(moved.version)
     skipped = [run for run in model.segment(version.version).runs if run.kind == "skip"] if mode == "skip" else []
+    other = before is not None and model.version(before.version).identity != version.identity
     if as_json:
         print_json(
             {
@@ -79,6 +80,7 @@ def _tell(model: ModelStore, before: Ref | None, moved: Ref, *, mode: str, as_js
                 "learned": version.accounts.learned,
                 "position": version.position.next_offsets(),
                 "skipped": [{"partition": run.partition, "start": run.start, "stop": run.stop} for run in skipped],
+                "other_recipe": other,
             }
         )
         return
@@ -87,6 +89,9 @@ def _tell(model: ModelStore, before: Ref | None, moved: Ref, *, mode: str, as_js
     out.print(f"{moved.name} is at version {moved.version}{came}: {version.accounts.learned:,} events learned")
     for run in skipped:
         out.print(f"  skipped: {run.topic}[{run.partition}] offsets {run.start:,} to {run.stop:,}")
+    if other:
+        learner = f"learner = {in_toml(version.recipe)}"
+        out.print(f"  it has another recipe: before training goes on, write into [model] {learner}", markup=False)
     if moved.name == "head":
         out.print("a running trainer follows within a second; take it back with: tidemark rollback --undo")
 

@@ -15,7 +15,6 @@ from stream.commands.learning import open_replay_feed
 from stream.commands.opened import console, opened_model, print_json, print_table
 from stream.commands.progress import progress
 from stream.config import Config
-from stream.consumer import check_unchanged
 from stream.environment import require_same
 from stream.errors import LogLost
 from stream.known import up_to_date
@@ -24,6 +23,7 @@ from stream.plan import Plan, plan, union
 from stream.rebuild import Rebuilder
 from stream.replay import prove_lineage
 from stream.runs import OpenRun, recorded
+from stream.settled import check_settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def rebuild(path: Path, wishes: Wishes, *, as_json: bool) -> bool:
     """Rebuild head; False if the proof that was asked for failed."""
     with opened_model(path) as (config, model):
         recipe = read_recipe(config.model.learner, config.model.task, search_path=config.base)
-        check_unchanged(model.config(), config.fixed(recipe.identity))
+        check_settled(model, config, recipe, model.head()[0])
         require_same(model.head()[0].environment, "head")
         told = _rebuild(config, model, wishes)
     if as_json:

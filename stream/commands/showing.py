@@ -47,8 +47,9 @@ def log(path: Path, *, as_json: bool) -> None:
 
 
 def _why(version: Version) -> str:
-    """Say why it was saved; of a rebuilt version also which one it stands for."""
+    """Say why it was saved; of a rebuilt version also which one it stands for; whether it was saved beside head."""
     rebuilt = "" if version.covers is None else f"rebuilt, stands for {version.covers}: "
+    rebuilt = "beside head: " if version.beside else rebuilt
     return f"{rebuilt}{version.reason}{'' if version.blob else ' (no bytes)'}"
 
 
@@ -64,6 +65,7 @@ def _log_entry(version: Version, refs: list[str]) -> dict[str, Any]:
         "created_at": version.created_at.isoformat(),
         "reason": version.reason,
         "covers": version.covers,
+        "beside": version.beside,
         "has_bytes": version.blob is not None,
     }
 
@@ -110,6 +112,7 @@ def _shown(version: Version, model: ModelStore) -> dict[str, Any]:
         "created_at": version.created_at.isoformat(),
         "reason": version.reason,
         "covers": version.covers,
+        "beside": version.beside,
         "quarantine": version.quarantine,
         "hold": hold_of(model, version),
         "recipe": version.recipe,

@@ -20,6 +20,7 @@ MARKS: Mapping[MoveKind, tuple[str, str]] = {
     "skip": ("triangle-right", "var(--alert)"),
     "undo": ("circle-open", "var(--alert)"),
     "rebuild": ("star", "var(--ink)"),
+    "adopt": ("star-open", "var(--ink)"),
     "promote": ("diamond", "var(--ink)"),
     "protect": ("diamond-open", "var(--alert)"),
     "reopen": ("square-open", "var(--soft)"),

@@ -8,10 +8,9 @@ take turns, or where labels have a log of their own, records come by their times
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from learners import Learner
 from store import ModelStore
 from store.types import Cursor, Position, Run, Segment, TopicPosition, Version
 from stream.backtest.range import Wishes, bounds
@@ -20,6 +19,7 @@ from stream.errors import ConfigError
 from stream.feed import Feed, check_topics
 from stream.genesis import settle_schema, start_of
 from stream.log import EVENTS_PER_POLL_MAX, Ends
+from stream.replay import learner_at
 from stream.schema import Schema
 from stream.stop import Stop
 
@@ -37,6 +37,7 @@ class Stretch:
     `recorded`: held is what was held then, else today's gate judges. `version` read it live, the whole of it, and all
     before it is whole too: the live learner has its scores after it. Where records are merged by their times as they
     are read, there are `ends`, and `position` is where it begins. `model` is a version whose model takes over here.
+    `beside`: what today's gate remembers where it begins; None: what it has seen so far.
     """
 
     segment: Segment
@@ -45,6 +46,7 @@ class Stretch:
     version: Version | None = None
     ends: Ends | None = None
     model: int | None = None
+    beside: Mapping[str, Any] | None = None
 
     @property
     def events(self) -> int:
@@ -54,17 +56,13 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What a backtest reads. `start`: the version from which the live learner goes on, None: it begins untrained.
-
-    `beside` is what the gate remembers when what was read live ends.
-    """
+    """What a backtest reads. `start`: the version from which the live learner goes on, None: it begins untrained."""
 
     stretches: tuple[Stretch, ...]
     begins: Ends
     ends: Ends
     schema: Mapping[str, Any]
     start: Version | None = None
-    beside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def events(self) -> int:
@@ -77,8 +75,11 @@ class Course:
         return [stretch.version for stretch in self.stretches if stretch.version is not None]
 
 
-def lay_out(store: ModelStore, feed: Feed, config: Config, wishes: Wishes) -> Course | None:
-    """Return the course that is wished for; None if the log has no event. Raises `ConfigError`, `LogLost`."""
+def lay_out(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, *, close: bool = True) -> Course | None:
+    """Return the course that is wished for; None if the log has no event. Raises `ConfigError`, `LogLost`.
+
+    `close`: pending labels are to be revealed at the end.
+    """
     if not store.exists():
         return _untrodden(store, feed, config, wishes)
     lineage, start = _lineage(store, wishes)
@@ -93,21 +94,26 @@ def lay_out(store: ModelStore, feed: Feed, config: Config, wishes: Wishes) -> Co
             "leave --from out: it begins where the version ends",
         )
     position = lineage[-1].position
-    reached = {
-        topic: {p: cursor.next_offset for p, cursor in at.cursors.items()} for topic, at in position.topics.items()
-    }
-    after = [version for version in lineage if version.version > base.version] if start else lineage[1:]
+    named = start if wishes.since is None else _named(lineage, wishes.since)
+    after = [version for version in lineage if version.version > (named or base).version]
+    whole = named in (None, base) and _same(begins, first)
     stretches = [
         *_unread(feed, begins, _least(ends, first), position),
-        *_recorded(store, after, begins, ends, whole=begins == {topic: first[topic] for topic in begins}),
+        *_recorded(store, after, begins, ends, whole=whole, late=named is not None),
     ]
-    tail = [*_unread(feed, _most(begins, reached), ends, position)]
-    if tail and stretches and stretches[-1].version is not None and stretches[-1].version.kind == "closing":
+    tail = list(_unread(feed, _most(begins, position.next_offsets()), ends, position))
+    if tail:
+        tail[0] = replace(tail[0], beside=_beside(store, feed, config, lineage[-1]))
+    if stretches and (last := stretches[-1].version) is not None and last.kind == "closing" and (tail or not close):
         stretches.pop()  # training never goes on from one
-    beside = {}
-    if tail and config.gate.duplicates is not None and lineage[-1].blob is not None:
-        beside = Learner.restore(store.payload(lineage[-1].version)).beside
-    return Course((*stretches, *tail), begins, ends, base.schema, start, beside)
+    return Course((*stretches, *tail), begins, ends, base.schema, start)
+
+
+def _beside(store: ModelStore, feed: Feed, config: Config, last: Version) -> Mapping[str, Any]:
+    """Return what the gate remembers after a version."""
+    if config.gate.duplicates is None:
+        return {}
+    return learner_at(store, feed, config, last, say_nothing).beside
 
 
 def _untrodden(store: ModelStore, feed: Feed, config: Config, wishes: Wishes) -> Course | None:
@@ -134,13 +140,9 @@ def say_nothing(events: int) -> None:
 
 
 def _lineage(store: ModelStore, wishes: Wishes) -> tuple[list[Version], Version | None]:
-    """Return whose order is taken, genesis first, and the version that is started from."""
-    tip = store.head()[0]
-    if (until := wishes.version_named(wishes.until)) is not None:
-        named = store.version(until)
-        if not _among(store.lineage(tip.version), named):
-            tip = named
-    lineage = store.lineage(tip.version)
+    """Return whose order is taken, genesis first, up to where it is to end; and the version that is started from."""
+    until = wishes.version_named(wishes.until)
+    lineage = store.lineage(store.head()[0].version if until is None else store.version(until).version)
     if wishes.start is None:
         return lineage, None
     start = store.version(wishes.start)
@@ -150,18 +152,28 @@ def _lineage(store: ModelStore, wishes: Wishes) -> tuple[list[Version], Version 
     return lineage, start
 
 
+def _named(lineage: Sequence[Version], text: str) -> Version | None:
+    """Return the version of a lineage that a place names; None if it names none of them."""
+    named = Wishes.version_named(text)
+    return next((version for version in lineage if str(version.version) == named), None)
+
+
 def _among(lineage: Iterable[Version], version: Version) -> bool:
     return any(each.version == version.version for each in lineage)
 
 
 def _recorded(
-    store: ModelStore, versions: Sequence[Version], begins: Ends, ends: Ends, *, whole: bool
+    store: ModelStore, versions: Sequence[Version], begins: Ends, ends: Ends, *, whole: bool, late: bool
 ) -> Iterator[Stretch]:
-    """Give out what versions read, as far as it lies within the range; `whole` while nothing is left out."""
+    """Give out what versions read, as far as it lies within the range; `whole` while nothing is left out.
+
+    `late`: what they learned late is theirs, though it lies before where they begin.
+    """
     for version in versions:
         segment = store.segment(version.version)
         read = tuple(run for run in segment.runs if run.kind in ("read", "late"))
-        cut = tuple(part for run in read if (part := _cut(run, begins, ends)) is not None)
+        parts = (_cut(run, {} if late and run.kind == "late" else begins, ends) for run in read)
+        cut = tuple(part for part in parts if part is not None)
         whole = whole and cut == read
         if not cut and not (whole and (version.kind in CHANGING or segment.holds)):
             continue
@@ -171,7 +183,7 @@ def _recorded(
 
 def _cut(run: Run, begins: Ends, ends: Ends) -> Run | None:
     """Return the part of a run that lies within the range; None if nothing does."""
-    start = max(run.start, begins[run.topic].get(run.partition, 0))
+    start = max(run.start, begins.get(run.topic, {}).get(run.partition, 0))
     stop = min(run.stop, ends[run.topic].get(run.partition, 0))
     if start >= stop:
         return None
@@ -214,6 +226,11 @@ def _in_turns(topic: str, begins: Mapping[int, int], ends: Mapping[int, int]) ->
             places[partition] = stop
             if stop >= ends[partition]:
                 del places[partition]
+
+
+def _same(begins: Ends, first: Ends) -> bool:
+    """Tell whether a range begins where the learner did; partitions that came later begin at 0."""
+    return all(at == first[topic].get(p, 0) for topic, each in begins.items() for p, at in each.items())
 
 
 def _least(ends: Ends, others: Ends) -> Ends:

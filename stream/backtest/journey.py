@@ -16,7 +16,7 @@ from stream.backtest.candidates import Candidate
 from stream.backtest.course import Course, Stretch, schema_of
 from stream.backtest.trial import Outcome, Trial
 from stream.config import Config
-from stream.errors import NotEqual
+from stream.errors import LogLost, NotEqual
 from stream.feed import Feed
 from stream.gate import Verdicts, open_gate
 from stream.genesis import making
@@ -132,7 +132,6 @@ class _Gates:
         self._feed = feed
         self._again = open_gate(feed, config, schema, live=False)
         self._today = open_gate(feed, config, schema, live=True)
-        self._today.memory.recall(journey.course.beside)
         revision, entries = journey.entries
         self._today.quarantine = Quarantine(revision, entries, feed, config)
 
@@ -141,6 +140,8 @@ class _Gates:
         if stretch.recorded:
             yield from self._as_recorded(stretch)
             return
+        if stretch.beside is not None:
+            self._today.memory.recall(stretch.beside)
         for batch in self._poll(stretch) if stretch.ends is not None else self._read(stretch):
             yield self._today.judge(batch)
 
@@ -148,11 +149,17 @@ class _Gates:
         return read_segment(self._feed, stretch.segment, stretch.position)
 
     def _as_recorded(self, stretch: Stretch) -> Iterator[Verdicts]:
-        reasons, held = reasons_of(stretch.segment), 0
+        reasons, held, read = reasons_of(stretch.segment), 0, 0
         for batch in self._read(stretch):
             verdicts = self._again.replay(batch, reasons)
             held += len(verdicts.held)
+            read += len(batch)
             yield verdicts
+        if stretch.version is not None and read < stretch.segment.events:
+            raise LogLost(
+                f"expected {stretch.segment.events} events of version {stretch.version.version}, found {read}",
+                "the log has deleted some: begin after them, --from v:N or an offset",
+            )
         expected = sum(stretch.segment.has_read(hold) for hold in stretch.segment.holds)
         if held != expected:
             raise NotEqual(f"the log changed: expected {expected} held events, found {held}")

@@ -42,7 +42,8 @@ def bounds(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, defaul
     ends: Ends = feed.end()
     begins: Ends = {topic: {p: default.get(topic, {}).get(p, 0) for p in ends[topic]} for topic in feed.topics}
     if wishes.since is not None:
-        begins = place(wishes.since, store, feed, config)
+        named = place(wishes.since, store, feed, config)
+        begins = {topic: {p: named[topic].get(p, 0) for p in each} for topic, each in begins.items()}
     if wishes.until is not None:
         named = place(wishes.until, store, feed, config)
         ends = {topic: {p: min(end, named[topic].get(p, 0)) for p, end in each.items()} for topic, each in ends.items()}

@@ -19,13 +19,14 @@ from learners.metrics import read_metrics
 from learners.verdict import comparable, compare
 from store import ModelStore
 from stream.backtest.candidates import Candidate, check, read_candidates
+from stream.backtest.check import changed, check_start, replays_live
 from stream.backtest.course import Course, lay_out, say_nothing, schema_of
 from stream.backtest.executor import Executor
 from stream.backtest.journey import Interrupted, Journey
 from stream.backtest.range import Wishes
 from stream.backtest.trial import Outcome
 from stream.config import Config
-from stream.environment import differences, environment
+from stream.environment import environment
 from stream.genesis import making
 from stream.known import up_to_date
 from stream.runs import OpenRun
@@ -82,13 +83,15 @@ class Backtest:
         self.run = run
         self.live = read_recipe(config.model.learner, config.model.task, search_path=config.base)
         with closing(open_feed(config, until_end=True, group=f"tidemark-{config.model.name}-backtest")) as feed:
-            self.course = lay_out(model, feed, config, ask.wishes)
+            self.course = lay_out(model, feed, config, ask.wishes, close=ask.close)
             self.entries = up_to_date(model, feed, config, say_nothing) if model.exists() else (0, [])
         features = () if self.course is None else schema_of(self.course).names
         self.candidates = read_candidates(
             config.model.learner, ask.learners, ask.file, ask.grids, features if ask.necessity else None
         )
         self.recipes = check(self.candidates, config.model.task, config.base)
+        self.changed = changed(model.config(), config.fixed(self.live.identity)) if model.exists() else []
+        check_start(self.course, self.changed, self._live(), self.candidates)
         self.outcomes: dict[int, Outcome] = {}
         self.resumed: int | None = None
 
@@ -108,7 +111,7 @@ class Backtest:
 
     def found(self) -> Found:
         """Return what is known by now."""
-        equal, why = self._replays_live()
+        equal, why = replays_live(self.course, self.changed, self._live(), self.outcomes)
         return Found(
             self.course,
             self.candidates,
@@ -130,11 +133,7 @@ class Backtest:
                 waiting.setdefault(place, {})[number] = state
         start = self.course.start
         warm = None if start is None else self.model.payload(start.version)
-        live = frozenset(
-            number
-            for number, (each, recipe) in enumerate(zip(self.candidates, self.recipes, strict=True))
-            if recipe.identity == self.live.identity and not each.drop
-        )
+        live = self._live()
         journeys = []
         for place, states in waiting.items():
             hands = min(workers, len(states))
@@ -148,7 +147,7 @@ class Backtest:
                         live=live,
                         entries=(self.entries[0], tuple(self.entries[1])),
                         warm=warm,
-                        check=bool(self.course.live),
+                        check=bool(self.course.live) and not self.changed,
                         place=place,
                         states={number: states[number] for number in dealt if states[number]},
                         answers=self.ask.answers,
@@ -215,18 +214,13 @@ class Backtest:
             now=datetime.now(UTC),
         )
 
-    def _replays_live(self) -> tuple[bool | None, str | None]:
-        """Tell whether the live learner had exactly its live scores, and why not."""
-        if self.course is None or not self.course.live:
-            return None, "the range was never trained live"
-        checked = [outcome for outcome in self.outcomes.values() if outcome.live]
-        if not checked:
-            return None, "the live learner is not among the candidates: name it with --learner live"
-        head = self.course.live[-1]
-        if found := differences(head.environment, environment()):
-            return None, f"it was trained in another environment: {'; '.join(found)}"
-        unequal = [outcome.error or outcome.unequal for outcome in checked if outcome.error or outcome.unequal]
-        return not unequal, unequal[0] if unequal else None
+    def _live(self) -> frozenset[int]:
+        """Return the numbers of the candidates that are the live learner."""
+        return frozenset(
+            number
+            for number, (each, recipe) in enumerate(zip(self.candidates, self.recipes, strict=True))
+            if recipe.identity == self.live.identity and not each.drop
+        )
 
     def _verdict(self) -> Mapping[str, Any] | None:
         """Compare the candidates on the same events; None if there is nothing to compare."""

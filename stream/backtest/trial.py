@@ -196,8 +196,8 @@ class Trial:
             read=self.read,
             held=self.held,
             learned=learner.learned - self._begun,
-            scores={name: {span: spans[span] for span in SPANS if span in spans} for name, spans in scores.items()},
-            baselines=ended.baselines,
+            scores=_spans(scores),
+            baselines={name: _spans(each) for name, each in ended.baselines.items()},
             points=(*self._points, *ended.points),
             details=learner.details() if sealed is None else sealed.details,
             values=self._joined(),
@@ -229,6 +229,11 @@ class Trial:
         self.__dict__.update(kept)
         self.learner, self._values = Learner.restore(learner), [values]
         self._listen()
+
+
+def _spans(scores: Scores) -> Scores:
+    """Return what is told of scores."""
+    return {name: {span: spans[span] for span in SPANS if span in spans} for name, spans in scores.items()}
 
 
 def _told(failed: LearnFailed, verdicts: Verdicts) -> str:

@@ -66,7 +66,7 @@ def newey_west(values: np.ndarray, lag: int) -> float:
     np.cumsum(values, out=sums[width : width + len(values)])
     sums[width + len(values) :] = sums[width + len(values) - 1]
     windows = sums[width:] - sums[:-width]
-    windows *= windows
+    windows *= windows  # no dot product: its bits follow the threads of the library
     return float(windows.sum()) / (len(values) * width)
 
 

@@ -94,9 +94,8 @@ class Differences:
         counts[:1] = np.maximum(counts[:1], 1.0)  # nothing summed yet: 0 / 1 is the first guess
         np.divide(totals[:-1], counts, out=counts)
         np.clip(counts, -GUESS * self.most, GUESS * self.most, out=counts)
-        np.subtract(values, counts, out=spreads[1:])
-        spreads *= spreads
         spreads[0] = self.spread
+        np.square(np.subtract(values, counts, out=counts), out=spreads[1:])
         np.add.accumulate(spreads, out=spreads)
         self.n += size
         self.total, self.spread = float(totals[-1]), float(spreads[-1])

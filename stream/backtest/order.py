@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 from stream.backtest.noise import Place, hashes
 from stream.errors import ConfigError
-from stream.gate import Verdicts
-from stream.log import EVENTS_PER_POLL_MAX
+from stream.gate import NOTHING, Verdicts
+from stream.log import EVENTS_PER_POLL_MAX, Batch, Span
 
 Order = Literal["recorded", "time", "shuffle", "reversed"]
 
@@ -23,21 +23,22 @@ def read_order(text: str) -> Order:
 
 
 def reorder(verdicts: Iterable[Verdicts], order: Order, seed: int) -> Iterator[Verdicts]:
-    """Give out the same events in another order, in chunks; what was held comes with the first.
+    """Give out the same events in another order, in chunks; what was read and held comes with the first, without bytes.
 
     "time": by `moments`, equal ones as recorded. "shuffle": by what the seed and their places hash to. Where labels
     come later (there are `dues`), only "time" moves moments along with their events; else they stay, since time does
     not run backwards: the n-th event is asked at the n-th moment, and its label comes as long after as it did. Chunks
-    have no `batch`, and `moments` only with `dues`. Not where labels have a log of their own.
+    have `moments` only with `dues`. Not where labels have a log of their own.
     """
     if order == "recorded":
         yield from verdicts
         return
-    every = Verdicts([], [], [], [], [], [])
+    every, spans = Verdicts([], [], [], [], [], []), list[Span]()
     for part in verdicts:
         assert part.turns is None, "labels have no log of their own"
         for name in ("xs", "ys", "offsets", "held", "moments", "dues"):
             getattr(every, name).extend(getattr(part, name))
+        spans += (Span(span.partition, span.start, span.stop, span.offsets, [], [], []) for span in part.batch.spans)
     places = every.places()
     ranks = _ranks(order, seed, places, every.moments)
     moments, dues = _times(order, ranks, every) if every.dues else ([], [])
@@ -51,6 +52,7 @@ def reorder(verdicts: Iterable[Verdicts], order: Order, seed: int) -> Iterator[V
             every.held if start == 0 else [],
             moments[start:stop],
             dues[start:stop],
+            batch=Batch(tuple(spans)) if start == 0 else NOTHING,
         )
 
 

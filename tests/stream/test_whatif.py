@@ -464,6 +464,9 @@ def test_orders(tmp_path: Path) -> None:
     assert sum(n == m for n, m in zip(mixed.offsets, there, strict=True)) < 10
     assert abs(statistics.correlation(there, mixed.offsets)) < 5 / math.sqrt(1200)
     assert mixed.offsets != seen(setting, order="shuffle", seed=2).offsets
+    parts = setting.read(read_whatif(order="time"), 7)
+    assert [len(part.batch) for part in parts] == [1200, 0, 0]
+    assert [len(part.xs) for part in parts] == [500, 500, 199]
     for found in (in_time, back, mixed):
         assert found.xs == [features(events[n]) for n in found.offsets]
         assert found.ys == [events[n]["y"] for n in found.offsets]

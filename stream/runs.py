@@ -11,7 +11,7 @@ from typing import Any
 from store import ModelStore
 from store.running import Outcome
 from stream.config import Config
-from stream.environment import environment
+from stream.environment import commit_of, environment
 from stream.owner import Process
 
 
@@ -25,12 +25,14 @@ class OpenRun:
 
 
 @contextmanager
-def recorded(store: ModelStore, config: Config, command: str) -> Iterator[OpenRun]:
+def recorded(store: ModelStore, config: Config, command: str, *, commit: bool = False) -> Iterator[OpenRun]:
     """Record a run: "done" when the block ends, "failed" with its error when it raises, "lost" if it never ends.
 
-    Runs of this host whose process is gone are marked lost first.
+    Runs of this host whose process is gone are marked lost first. With `commit`, the git commit of the configuration's
+    folder is in the result, if there is one: also of a run that is lost.
     """
     process = Process.this()
+    known = {"commit": found} if commit and (found := commit_of(config.base)) else {}
     store.mark_lost(host=process.host, now=datetime.now(UTC))
     run = OpenRun(
         store.start_run(
@@ -42,8 +44,10 @@ def recorded(store: ModelStore, config: Config, command: str) -> Iterator[OpenRu
             pid=process.pid,
             pid_started=process.started,
             now=datetime.now(UTC),
+            result=known,
         ),
         process,
+        dict(known),
     )
     try:
         yield run

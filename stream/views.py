@@ -10,6 +10,9 @@ import typer
 from stream.options import TOML, ConfigFile, Json, Selector, end
 
 views = typer.Typer()
+runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+views.add_typer(runs, name="runs")
+RunNumber = Annotated[int, typer.Argument(metavar="N", help="The number of a run, as `tidemark runs` lists it.")]
 
 
 @views.command()
@@ -113,9 +116,29 @@ def status(
     end(well=command.status(config, as_json=json, check=check))
 
 
-@views.command()
-def runs(*, config: ConfigFile = TOML, json: Json = False) -> None:
+@runs.callback()
+def list_runs(context: typer.Context, *, config: ConfigFile = TOML, json: Json = False) -> None:
     """List every run and its outcome, failures too."""
-    from stream.commands import showing  # noqa: PLC0415
+    if context.invoked_subcommand is not None:
+        if json or config != TOML:
+            raise typer.BadParameter(f"expected options after {context.invoked_subcommand}")
+        return
+    from stream.commands import runs as command  # noqa: PLC0415
 
-    showing.runs(config, as_json=json)
+    command.listed(config, as_json=json)
+
+
+@runs.command(name="show")
+def show_run(number: RunNumber, *, config: ConfigFile = TOML, json: Json = False) -> None:
+    """Show one run: configuration, commit, environment, range, candidates, scores, duration, outcome."""
+    from stream.commands import runs as command  # noqa: PLC0415
+
+    command.show(config, number, as_json=json)
+
+
+@runs.command(name="compare")
+def compare_runs(number: RunNumber, other: RunNumber, *, config: ConfigFile = TOML, json: Json = False) -> None:
+    """Compare two runs: what of their configuration differs, and their scores side by side."""
+    from stream.commands import runs as command  # noqa: PLC0415
+
+    command.compare(config, number, other, as_json=json)

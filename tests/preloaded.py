@@ -12,6 +12,7 @@ import stream.commands.learning
 import stream.commands.moving
 import stream.commands.quarantining
 import stream.commands.rebuilding
+import stream.commands.runs
 import stream.commands.showing
 import stream.commands.status
 import stream.consumer

@@ -47,7 +47,7 @@ def carry_out(config: Config, model: ModelStore, ask: Ask, workers: int | None, 
     """Carry out a backtest as a recorded run; return what it found, and the number of the run."""
     run = None
     try:
-        with recorded(model, config, "backtest") as run:
+        with recorded(model, config, "backtest", commit=True) as run:
             made = Backtest(config, model, ask, run)
             hands = min(workers or os.cpu_count() or 1, len(made.candidates))
             try:

@@ -1,4 +1,4 @@
-"""Commands that show: log, show, diff, scores, runs."""
+"""Commands that show: log, show, diff, scores."""
 
 from __future__ import annotations
 
@@ -250,43 +250,3 @@ def scores(path: Path, selector: str, *, form: str) -> None:
         out.writerows(lines)
         return
     print_table(f"{config.model.name}: scores", columns, lines)
-
-
-def runs(path: Path, *, as_json: bool) -> None:
-    """List every run, failures too."""
-    with opened_model(path) as (config, model):
-        records = model.runs()
-    if as_json:
-        print_json(
-            [
-                {
-                    "run": record.run,
-                    "command": record.command,
-                    "outcome": record.outcome,
-                    "error": record.error,
-                    "started_at": record.started_at.isoformat(),
-                    "ended_at": record.ended_at.isoformat() if record.ended_at else None,
-                    "config_hash": record.config_hash,
-                    "environment": record.environment,
-                    "host": record.host,
-                    "pid": record.pid,
-                    "result": record.result,
-                }
-                for record in records
-            ]
-        )
-        return
-    lines = [
-        (
-            record.run,
-            record.command,
-            record.outcome,
-            f"{record.started_at:%Y-%m-%d %H:%M:%S}",
-            f"{(record.ended_at - record.started_at).total_seconds():.1f} s" if record.ended_at else "-",
-            record.config_hash[:12],
-            record.error or "",
-        )
-        for record in records
-    ]
-    columns = ["run", "command", "outcome", "started (UTC)", "took", "config", "error"]
-    print_table(f"{config.model.name}: runs", columns, lines)

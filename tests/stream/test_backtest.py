@@ -13,9 +13,10 @@ import pytest
 import structlog
 
 from store import ModelStore
+from stream.backtest import told
 from stream.backtest.range import Wishes
 from stream.backtest.run import Ask, Found
-from stream.commands.backtesting import carry_out, told
+from stream.commands.backtesting import carry_out
 from stream.config import read_config
 from stream.consumer import Options, consume
 from stream.screen import LogScreen
@@ -45,6 +46,16 @@ def made(count: int, seed: int) -> list[dict[str, Any]]:
     return events
 
 
+def delayed(count: int, seed: int) -> list[dict[str, Any]]:
+    """Return events a second apart, most of whose labels come later, some never; `at` and `known` are seconds."""
+    source, events = random.Random(seed), made(count, seed)
+    for event in events:
+        event["known"] = event["at"] + source.choice([0, 1, 30, 300, 900])
+        if source.random() < 0.05:
+            event["y"] = None
+    return events
+
+
 def train(world: World, **options: Any) -> ModelStore:
     """Train to the end in this process."""
     consume(read_config(world.config), Options(until_end=True, **options), Stop(), LogScreen("test"))
@@ -60,7 +71,7 @@ def play(world: World, *learners: str, workers: int = 1, stop: Stop | None = Non
 
 def plain(found: Found) -> Any:
     """Return what is told but for how long it took, and who had begun it."""
-    whole = told(found)
+    whole = told.plain(found)
     del whole["resumed"]
     for candidate in whole["candidates"]:
         del candidate["seconds"]

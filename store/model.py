@@ -136,7 +136,7 @@ class ModelStore(Resumes, Rebuilds, Trials, Branches):
         """Delete the bytes of versions, never the versions; return which (with `dry_run`: would be).
 
         Kept: what references point to or a rebuild goes on from, genesis, the last `keep_last` by number, and the last
-        of each day (UTC); of what was saved beside head, the end of each branch.
+        of each day (UTC); of what was saved beside head, the end of each branch. States of finished trials go, too.
         """
         with self._writing() as connection:
             return retention.expire(connection, self.name, keep_last=keep_last, dry_run=dry_run, now=now)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
 
-from store import blobs, rebuilds, refs, snapshots
+from store import blobs, rebuilds, refs, snapshots, trials
 from store.schema import versions
 
 _AT_ONCE = 500  # versions named in one statement: far below what either database takes
@@ -33,6 +33,7 @@ def expire(connection: Connection, model: str, *, keep_last: int, dry_run: bool,
     if not dry_run:
         for start in range(0, len(old), _AT_ONCE):
             _forget(connection, model, old[start : start + _AT_ONCE], now)
+        trials.forget_states(connection, model)
     return old
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import zstandard
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select, update
 
 from store.blobs import ENVELOPE_BYTES_MAX
 from store.dialects import insert
@@ -103,6 +103,18 @@ class Trials(History):
                 if found.outcome_of_run != "running" or _dead(connection, found.run, host or socket.gethostname()):
                     return _read(found)
         return None
+
+
+def forget_states(connection: Connection, model: str) -> None:
+    """Delete what trials kept to go on with, where a run with the same key is done: none goes on from them.
+
+    Their results and values stay.
+    """
+    done = select(runs.c.run).where(runs.c.model == model, runs.c.outcome == "done")
+    later = trials.alias("later")
+    again = select(later.c.run).where(later.c.key == trials.c.key, later.c.run >= trials.c.run, later.c.run.in_(done))
+    old = update(trials).where(trials.c.model == model, trials.c.state.is_not(None), again.exists())
+    connection.execute(old.values(state=None))
 
 
 def _of_run(model: str, run: int) -> Select[Any]:

@@ -164,3 +164,25 @@ def test_what_was_told_at_the_start_of_a_run_stays_when_it_is_lost(store: Store)
     assert model.mark_lost(host=HOST, now=NOON) == [1]
     (record,) = model.runs()
     assert (record.outcome, record.result) == ("lost", {"commit": "abc"})
+
+
+def test_expire_deletes_the_states_that_no_run_goes_on_from(store: Store) -> None:
+    model, twin = store.model("m"), store.model("twin")
+    model.create(genesis(), config={}, who="ann")
+    lost = put(model, ended(model, "lost"), values=b"v")
+    waiting = put(model, ended(model, "interrupted"), key="cd")
+    done = put(model, ended(model, "done"), values=b"v")
+    again = put(model, ended(model, "failed"))
+    other = put(twin, ended(twin, "done"))
+    model.expire(keep_last=1, dry_run=True, now=NOON)
+    assert model.trial_bytes(done.run, 0) == (b"state", b"v")
+    model.expire(keep_last=1, dry_run=False, now=NOON)
+    assert [model.trial_bytes(trial.run, 0) for trial in (lost, waiting, done, again)] == [
+        (None, b"v"),
+        (b"state", None),
+        (None, b"v"),
+        (b"state", None),
+    ]
+    assert (model.unfinished(KEY), model.unfinished("cd")) == (again, waiting)
+    assert model.trials(done.run) == [done]
+    assert twin.trial_bytes(other.run, 0) == (b"state", None)

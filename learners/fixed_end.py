@@ -46,8 +46,9 @@ def diebold_mariano(differences: np.ndarray) -> float | None:
     n = len(differences)
     if n < EVENTS_MIN:
         return None
-    mean = float(differences.mean())
-    variance = newey_west(differences - mean, round(math.cbrt(n)))
+    units = differences / (float(np.abs(differences).max()) or 1.0)  # squares of what explodes stay finite
+    mean = float(units.mean())
+    variance = newey_west(units - mean, round(math.cbrt(n)))
     if not variance:
         return 1.0 if not mean else 0.0
     return math.erfc(abs(mean) / math.sqrt(2 * variance / n))

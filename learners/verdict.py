@@ -9,7 +9,9 @@ Beside them each pair has a test for a fixed end (`learners.fixed_end`), correct
 for Accuracy, Diebold and Mariano's for losses. It holds where the end was fixed beforehand and is looked at once, and
 has no say in who is better. A loss without a declared bound has no interval, and this test only.
 
-What is compared are the losses of predictions as they were made, on these events: not how today's models will do.
+What is compared are the losses of predictions as they were made, on these events: not how today's models will do. Nor
+does anything here know of candidates that were tried before on the same events, or of ranges that were chosen by what
+was seen in them: who searches for a winner so confirms it on events that had no part in the search.
 """
 
 from __future__ import annotations
@@ -120,9 +122,19 @@ class Judge:
         return sides if self.counts else -sides
 
     def losses(self, values: np.ndarray) -> float:
-        """Return the cumulative loss: of Accuracy, the number of wrong ones."""
-        total = float(values.sum())
+        """Return the cumulative loss: of Accuracy, the number of wrong ones. Infinite where a model exploded."""
+        with np.errstate(over="ignore"):
+            total = float(values.sum())
         return self.told * (len(values) - total if self.counts else total)
+
+    def mean(self, values: np.ndarray) -> float | None:
+        """Return the mean in the metric's unit; None where there is none that is finite."""
+        if not len(values):
+            return None
+        with np.errstate(over="ignore"):
+            total = float(values.sum())
+        mean = self.told * (total / len(values) if math.isfinite(total) else float((values / len(values)).sum()))
+        return mean if math.isfinite(mean) else None
 
     def test(self, differences: np.ndarray) -> dict[str, Any] | None:
         """Return the test for a fixed end: {"name", "p", "p_holm"}, not yet corrected."""
@@ -141,7 +153,7 @@ class Judge:
         found |= {"test": self.test(differences), "events": len(differences), "why": None}
         if not len(differences):
             return found | {"why": "no event is scored for both"}
-        found["difference"] = self.told * float(differences.mean())
+        found["difference"] = self.mean(differences)
         if isinstance(self.bound, str):
             return found | {"why": self.bound}
         if a.why or b.why:
@@ -178,7 +190,7 @@ def compare(
     judge = Judge(metric, bounds, level, pairs)
     candidates = {name: Candidate.of(name, each, judge.bound) for name, each in values.items()}
     common, regrets = _regrets(candidates, judge)
-    leader = min(regrets, key=lambda name: (regrets[name], name)) if common else None
+    leader = min(regrets, key=lambda name: (regrets[name], name), default=None)
     compared = [judge.pair(a, b) for a, b in _pairs(candidates, leader)]
     tested = [pair["test"] for pair in compared if pair["test"] is not None]
     for test, p in zip(tested, holm([test["p"] for test in tested], among=pairs), strict=True):
@@ -193,8 +205,7 @@ def compare(
         "best": leader if why is None else None,
         "why": why,
         "candidates": {
-            name: {**_scored(each, judge), "regret": regrets.get(name) if common else None}
-            for name, each in candidates.items()
+            name: {**_scored(each, judge), "regret": regrets.get(name)} for name, each in candidates.items()
         },
         "pairs": compared,
         "holds": HOLDS,
@@ -202,21 +213,22 @@ def compare(
 
 
 def _regrets(candidates: Mapping[str, Candidate], judge: Judge) -> tuple[int, dict[str, float]]:
-    """Return the number of common events, and on them the regret of each candidate that was ever scored."""
+    """Return the number of common events, and on them the regret of each candidate whose loss is finite."""
     scored = {name: ~np.isnan(each.values) for name, each in candidates.items()}
     scored = {name: mask for name, mask in scored.items() if mask.any()}
     if not scored:
         return 0, {}
     common = np.logical_and.reduce(list(scored.values()))
     losses = {name: judge.losses(candidates[name].values[common]) for name in scored}
-    least = min(losses.values())
-    return int(common.sum()), {name: loss - least for name, loss in losses.items()}
+    finite = {name: loss for name, loss in losses.items() if common.any() and math.isfinite(loss)}
+    least = min(finite.values(), default=0.0)
+    return int(common.sum()), {name: loss - least for name, loss in finite.items()}
 
 
 def _scored(candidate: Candidate, judge: Judge) -> dict[str, Any]:
     """Return the mean over all events where the candidate was scored, and how many they are."""
     values = candidate.values[~np.isnan(candidate.values)]
-    return {"mean": judge.told * float(values.mean()) if len(values) else None, "events": len(values)}
+    return {"mean": judge.mean(values), "events": len(values)}
 
 
 def _pairs(candidates: Mapping[str, Candidate], leader: str | None) -> list[tuple[Candidate, Candidate]]:
@@ -229,7 +241,7 @@ def _pairs(candidates: Mapping[str, Candidate], leader: str | None) -> list[tupl
 def _why(pairs: Sequence[Mapping[str, Any]], leader: str | None) -> str | None:
     """Return why the leader is not best, None if it is."""
     if leader is None:
-        return "there is no event where all candidates were scored"
+        return "no candidate has a finite loss on events where all were scored"
     against = {
         pair["b"] if pair["a"] == leader else pair["a"]: pair for pair in pairs if leader in {pair["a"], pair["b"]}
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from store import ModelStore, Store
@@ -18,6 +18,9 @@ from stream.commands.progress import progress
 from stream.config import Config, read_config
 from stream.runs import recorded
 from stream.stop import Stop
+
+Shown = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+"""Shows how far it is, as `progress` does."""
 
 
 def backtest(path: Path, ask: Ask, *, workers: int | None, as_json: bool) -> bool:
@@ -43,7 +46,9 @@ def opened_anyway(path: Path) -> Iterator[tuple[Config, ModelStore]]:
         yield config, store.model(config.model.name)
 
 
-def carry_out(config: Config, model: ModelStore, ask: Ask, workers: int | None, stop: Stop) -> tuple[Found, int]:
+def carry_out(
+    config: Config, model: ModelStore, ask: Ask, workers: int | None, stop: Stop, shown: Shown = progress
+) -> tuple[Found, int]:
     """Carry out a backtest as a recorded run; return what it found, and the number of the run."""
     run = None
     try:
@@ -51,7 +56,7 @@ def carry_out(config: Config, model: ModelStore, ask: Ask, workers: int | None, 
             made = Backtest(config, model, ask, run)
             hands = min(workers or os.cpu_count() or 1, len(made.candidates))
             try:
-                with progress("backtest", made.total * hands) as advance:
+                with shown("backtest", made.total * hands) as advance:
                     found = made.go(executor(hands), hands, advance, lambda: stop.requested)
             finally:
                 run.result.update(told.plain(made.found()))

@@ -34,12 +34,16 @@ def backtest(
     necessity: Annotated[bool, typer.Option("--necessity", help="And without each feature, one by one.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
     close: Annotated[bool, typer.Option("--close/--no-close", help="At the end, reveal pending labels.")] = True,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a candidate a line, best first.")] = False,
+    points: Annotated[Path | None, typer.Option("--points", help="Write the score series, as CSV.")] = None,
     json: Json = False,
 ) -> None:
     """Replay a range of the log through one or more learners, and compare. Moves nothing.
 
     What was trained live is read in its recorded order: the live learner has exactly its live scores again, or exit 1.
     """
+    if csv and json:
+        raise typer.BadParameter("expected --csv or --json, found both")
     from stream.commands import opened  # noqa: PLC0415 - late, see above
 
     opened.pin_hash_seed()
@@ -55,4 +59,5 @@ def backtest(
         wishes=Wishes(since, until, start),
         close=close,
     )
-    end(well=backtesting.backtest(config, ask, workers=workers, as_json=json))
+    telling = backtesting.Telling("json" if json else "csv" if csv else "table", points)
+    end(well=backtesting.backtest(config, ask, workers=workers, telling=telling))

@@ -65,33 +65,29 @@ def scores_frame(found: Found) -> Frame:
 
 
 def points_frame(found: Found) -> Frame:
-    """Return the series: a line for each metric of each candidate and baseline, after every `window` events.
+    """Return the series: a line for each candidate and baseline after every `window` events, metrics side by side.
 
     `events` are those learned in the range; `clock` is the event time then, where labels come later.
     """
     board = leaderboard(found)
-    spans = ("cumulative", "window", "faded")
-    lines: list[tuple[Any, ...]] = []
-    for line in board.lines:
-        if line.outcome is not None:
-            lines += _series(line.name, series(found, line.outcome))
+    drawn = [(line.name, False, series(found, line.outcome)) for line in board.lines if line.outcome is not None]
     first = found.outcomes.get(0)
-    for name in {} if first is None else first.baselines:
-        assert first is not None
-        of_name = [(events, point.baselines.get(name, {}), point) for events, _, point in series(found, first)]
-        lines += _series(name, of_name, baseline=True)
-    return _filled(framed(["candidate", "baseline", "events", "clock", "metric", *spans], lines), "clock", "faded")
-
-
-def _series(name: str, points: Sequence[tuple[int, Scores, Point]], *, baseline: bool = False) -> list[tuple[Any, ...]]:
-    return [
-        (
-            *(name, baseline, events, None if point.clock_us is None else instant(point.clock_us), metric),
-            *(values.get(span) for span in ("cumulative", "window", "faded")),
-        )
-        for events, scores, point in points
-        for metric, values in scores.items()
+    points = [] if first is None else series(found, first)
+    drawn += [
+        (name, True, [(events, point.baselines.get(name, {}), point) for events, _, point in points])
+        for name in ({} if first is None else first.baselines)
     ]
+    scored = [(metric, span) for metric in board.spans for span in ("cumulative", "window", "faded")]
+    names = [f"{metric}_{span}" for metric, span in scored]
+    lines = [
+        (
+            *(name, baseline, events, None if point.clock_us is None else instant(point.clock_us)),
+            *(scores.get(metric, {}).get(span) for metric, span in scored),
+        )
+        for name, baseline, each in drawn
+        for events, scores, point in each
+    ]
+    return _filled(framed(["candidate", "baseline", "events", "clock", *names], lines), "clock", *names)
 
 
 def _filled(frame: Frame, *names: str) -> Frame:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from store import ModelStore, Store
 from stream.backtest import told
 from stream.backtest.executor import executor
+from stream.backtest.frames import board_frame, points_frame
 from stream.backtest.journey import Interrupted
 from stream.backtest.leaderboard import leaderboard
 from stream.backtest.run import Ask, Backtest, Found
 from stream.commands.opened import console, print_json, print_table
 from stream.commands.progress import progress
 from stream.config import Config, read_config
+from stream.errors import ConfigError
 from stream.runs import recorded
 from stream.stop import Stop
 
@@ -23,19 +28,40 @@ Shown = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]
 """Shows how far it is, as `progress` does."""
 
 
-def backtest(path: Path, ask: Ask, *, workers: int | None, as_json: bool) -> bool:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How what was found is told: in which form here, and which files are written."""
+
+    form: Literal["table", "json", "csv"] = "table"
+    points: Path | None = None
+
+
+def backtest(path: Path, ask: Ask, *, workers: int | None, telling: Telling) -> bool:
     """Carry out a backtest and tell what it found; False if it was interrupted, or live scores were not replayed."""
+    _check(telling)
     stop = Stop()
     stop.listen()
     with opened_anyway(path) as (config, model):
         found, run = carry_out(config, model, ask, workers, stop)
-    if as_json:
+    if telling.form == "json":
         print_json({**told.plain(found), "run": run, "interrupted": stop.requested})
+    elif telling.form == "csv":
+        board_frame(found).write_csv(sys.stdout)
     else:
         tell(found)
-        if stop.requested:
-            console().print("interrupted: the same command goes on where it was", highlight=False)
+    if telling.points is not None:
+        with telling.points.open("w", encoding="utf-8", newline="") as out:
+            points_frame(found).write_csv(out)
+    if stop.requested:
+        sys.stderr.write("interrupted: the same command goes on where it was\n")
     return not stop.requested and found.replays_live is not False
+
+
+def _check(telling: Telling) -> None:
+    """Raise `ConfigError` for a file that cannot be written: now, not when all is done."""
+    for option, file in (("--points", telling.points),):
+        if file is not None and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)):
+            raise ConfigError(f"expected a file that can be written, found {option} {file}", "name another file")
 
 
 @contextmanager

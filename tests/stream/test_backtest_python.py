@@ -108,7 +108,7 @@ def test_a_script_without_a_guard_and_with_any_hash_seed_finds_what_river_does(w
     assert found["told"][-1].startswith("replays live: equal (the predictions and scores of ")
     points = found["points"]
     series = [
-        (points["events"][place], points["cumulative"][place])
+        (points["events"][place], points["Accuracy_cumulative"][place])
         for place, name in enumerate(points["candidate"])
         if name == "live"
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,33 @@ def test_the_leaderboard_the_verdict_and_the_check_in_the_terminal(tmp_path: Pat
         f"at this end alone, had it been fixed beforehand: McNemar (Holm), prior against none p = {2 * 0.5**99:.2g}",
         "replays live: equal (the predictions and scores of 4 versions over 400 events)",
     ]
+
+
+def test_a_spreadsheet_gets_a_line_a_candidate_and_a_line_a_point(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", pattern(400))
+    world.configure(log="file:events.jsonl", learner=PRIOR, more="[validation]\nmetrics = ['Accuracy']\nwindow = 100")
+    asked = ("backtest", "--learner", f"none = {NO_CHANGE}", "--learner", "live")
+    assert "expected --csv or --json, found both" in world.run(*asked, "--csv", "--json", code=2).stderr
+    absent = world.run(*asked, "--points", "absent/series.csv", code=2).stderr
+    assert "expected a file that can be written, found --points absent/series.csv" in absent
+    lines = [*csv.DictReader(world.run(*asked, "--csv", "--points", "series.csv").stdout.splitlines())]
+    assert [(line["place"], line["candidate"], line["learner"]) for line in lines] == [
+        ("1", "live", PRIOR),
+        ("2", "none", NO_CHANGE),
+    ]
+    assert [float(line["Accuracy"]) for line in lines] == [299 / 399, 200 / 399]
+    assert [float(line["difference"]) for line in lines] == [0, pytest.approx(-99 / 399)]
+    assert [float(line["regret"]) for line in lines] == [0, 99]
+    assert [(line["learned"], line["error"]) for line in lines] == [("400", "")] * 2
+    with (tmp_path / "series.csv").open(encoding="utf-8") as file:
+        series = [*csv.DictReader(file)]
+    of_live = [line for line in series if line["candidate"] == "live"]
+    assert [line["events"] for line in of_live] == ["100", "200", "300", "400"]
+    assert [float(line["Accuracy_cumulative"]) for line in of_live] == [
+        (events * 3 // 4 - 1) / (events - 1) for events in (100, 200, 300, 400)
+    ]
+    assert {line["candidate"] for line in series if line["baseline"] == "True"} == {"NoChange", "Prior"}
 
 
 def test_a_backtest_of_what_was_never_live_says_so(tmp_path: Path) -> None:

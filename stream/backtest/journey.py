@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from learners import Learner, read_recipe
 from learners.verdict import comparable
@@ -73,11 +74,11 @@ class Journey:
         kept_at = time.monotonic()
         group = f"tidemark-{self.config.model.name}-backtest"
         with closing(open_feed(self.config, until_end=True, group=group)) as feed:
-            trials = [self._trial(number, each, feed.topics[0]) for number, each in self.candidates.items()]
             gates = _Gates(self, feed)
+            trials = [self._trial(number, each, feed.topics[0], gates) for number, each in self.candidates.items()]
             for place in range(self.place, len(self.course.stretches)):
                 if time.monotonic() - kept_at >= CHECKPOINT_S and not self.saved:
-                    hear.keep(place, {trial.number: trial.save() for trial in trials if trial.error is None})
+                    hear.keep(place, _kept(trials, gates))
                     kept_at = time.monotonic()
                 self._cover(self.course.stretches[place], gates, trials, hear)
         if self.close:
@@ -85,7 +86,7 @@ class Journey:
                 trial.close()
         return [trial.outcome() for trial in trials]
 
-    def _trial(self, number: int, candidate: Candidate, topic: str) -> Trial:
+    def _trial(self, number: int, candidate: Candidate, topic: str, gates: _Gates) -> Trial:
         config, live = self.config, number in self.live
         recipe = read_recipe(candidate.learner, config.model.task, search_path=config.base)
         made = making(config, schema_of(self.course))
@@ -108,7 +109,9 @@ class Journey:
             whole=self.saved,
         )
         if number in self.states:
-            trial.restore(self.states[number])
+            beside, state = pickle.loads(self.states[number])  # noqa: S301 - one's own store
+            gates.recall(beside)
+            trial.restore(state)
         return trial
 
     def _cover(self, stretch: Stretch, gates: _Gates, trials: list[Trial], hear: Hear) -> None:
@@ -124,6 +127,12 @@ class Journey:
                 trial.reach(stretch.version)
 
 
+def _kept(trials: Sequence[Trial], gates: _Gates) -> dict[int, bytes]:
+    """Return all that trials need to go on, by their numbers: each with what the gate remembers."""
+    beside = gates.beside()
+    return {trial.number: pickle.dumps((beside, trial.save())) for trial in trials if trial.error is None}
+
+
 class _Gates:
     """Reads stretches: what was read live by a gate that holds what was held then, the rest by today's."""
 
@@ -135,13 +144,23 @@ class _Gates:
         revision, entries = journey.entries
         self._today.quarantine = Quarantine(revision, entries, feed, config)
 
+    def beside(self) -> dict[str, Any]:
+        """Return what today's gate remembers."""
+        beside: dict[str, Any] = {}
+        self._today.memory.write(beside)
+        return beside
+
+    def recall(self, beside: Mapping[str, Any]) -> None:
+        """Let today's gate remember it again."""
+        self._today.memory.recall(beside)
+
     def judge(self, stretch: Stretch) -> Iterator[Verdicts]:
         """Give out what is accepted of a stretch, in order. Raises `NotEqual` if the log is not what it was."""
         if stretch.recorded:
             yield from self._as_recorded(stretch)
             return
         if stretch.beside is not None:
-            self._today.memory.recall(stretch.beside)
+            self.recall(stretch.beside)
         for batch in self._poll(stretch) if stretch.ends is not None else self._read(stretch):
             yield self._today.judge(batch)
 

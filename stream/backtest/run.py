@@ -224,7 +224,7 @@ class Backtest:
 
     def _verdict(self) -> Mapping[str, Any] | None:
         """Compare the candidates on the same events; None if there is nothing to compare."""
-        whole = {n: outcome for n, outcome in self.outcomes.items() if outcome.error is None}
+        whole = {n: outcome for n, outcome in sorted(self.outcomes.items()) if outcome.error is None}
         if self.course is None or not whole:
             return None
         made = making(self.config, schema_of(self.course))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
+import os
 import random
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ from stream.consumer import Options, consume
 from stream.screen import LogScreen
 from stream.stop import Stop
 from tests.bare_loop import RECIPES, Bare, Place, read_by
-from tests.world import World
+from tests.world import World, until
 
 LINEAR, TREE, BAYES = RECIPES
 SHORT = '[validation]\nmetrics = ["Accuracy", "LogLoss"]\nwindow = 100\n[snapshots]\nevery_events = 300\n'
@@ -70,12 +73,18 @@ def play(world: World, *learners: str, workers: int = 1, stop: Stop | None = Non
 
 
 def plain(found: Found) -> Any:
-    """Return what is told but for how long it took, and who had begun it."""
-    whole = told.plain(found)
-    del whole["resumed"]
+    """Return what is told, as `same`."""
+    return same(json.loads(json.dumps(told.plain(found))))
+
+
+def same(whole: dict[str, Any]) -> dict[str, Any]:
+    """Leave out how long it took, who had begun it, and the size of pickles: those of equal learners may differ."""
+    for name in ("resumed", "run", "interrupted"):
+        whole.pop(name, None)
     for candidate in whole["candidates"]:
-        del candidate["seconds"]
-    return json.loads(json.dumps(whole))
+        for name in ("seconds", "state_bytes"):
+            candidate.pop(name)
+    return whole
 
 
 class Events:
@@ -209,3 +218,142 @@ def test_a_tail_that_was_never_trained_live(world: World, events: Events) -> Non
     part = play(world, LINEAR, since="v:4", until="0:1500,1:1599,2:0")
     places = [*recorded(model, 5, head.version), *turns({1: 1500}, {1: 1599})]
     assert_equals(part, 0, events.bare(LINEAR, places))
+
+
+class StopAfter(Stop):
+    """Asks to stop once it was looked at so many times."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    @property
+    def requested(self) -> bool:  # type: ignore[override]
+        self.looks -= 1
+        return self.looks < 0
+
+
+THREE = ("live", LINEAR, BAYES)
+
+
+@pytest.mark.parametrize("looks", [2, 13])
+def test_what_was_interrupted_goes_on(
+    world: World, events: Events, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """In what was read live, in the tail, and once more."""
+    world.configure(
+        log="file:topic",
+        learner=TREE,
+        more='id = "id"\nignore = ["at"]\n[gate]\nduplicates = 5000\n' + SHORT,
+    )
+    monkeypatch.setattr("stream.backtest.journey.CHECKPOINT_S", 0.0)
+    monkeypatch.setattr("stream.backtest.course.EVENTS_IN_STRETCH", 500)
+    (world.folder / "tidemark.db").unlink()
+    for place, event in events.events.items():
+        if event is not None:
+            event["id"] = f"{place[1] - (place[1] % 5 == 4)}-{place[0]}"  # one of five comes twice
+    events.add(0, [])
+    events.add(1, [])
+    train(world)
+    for partition in (0, 1):
+        more = made(1200, partition + 5)
+        for at, event in enumerate(more):
+            event["id"] = f"{1400 + at % 700}-{partition}"  # and these of what was read live, and of the tail
+        events.add(partition, more)
+    whole = play(world, *THREE)
+    assert whole.resumed is None
+    assert whole.outcomes[1].held > 1400, "ids that were met before"
+    assert play(world, *THREE).resumed is None, "what was done is begun anew"
+    assert play(world, *THREE, stop=StopAfter(looks)).outcomes == {}
+    interrupted = world.open().runs()[-1]
+    assert (interrupted.command, interrupted.outcome) == ("backtest", "interrupted")
+    twice = play(world, *THREE, stop=StopAfter(2))
+    assert twice.resumed == interrupted.run
+    found = play(world, *THREE)
+    assert found.resumed == world.open().runs()[-2].run
+    assert plain(found) == plain(whole)
+    for number in range(3):
+        assert found.outcomes[number].values.tobytes() == whole.outcomes[number].values.tobytes()
+
+
+SLOW = """
+import time
+from river import naive_bayes
+
+
+class Slow(naive_bayes.GaussianNB):
+    def learn_one(self, x, y):
+        time.sleep(0.01)
+        super().learn_one(x, y)
+
+
+def make():
+    return Slow()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_was_done_when_it_was_killed_is_not_done_again(world: World, number: int) -> None:
+    """By a signal to all its processes, as a terminal sends it, or by one that nobody can answer; no process stays."""
+    Events(world, count=300)
+    train(world)
+    module = world.folder / f"slow{int(number)}.py"
+    module.write_text(SLOW, encoding="utf-8")
+    learners = ("live", f"{module.stem}:make", LINEAR, BAYES)
+    asked = [word for learner in learners for word in ("--learner", learner)]
+    command = world.start("backtest", *asked, "--workers", "2", "--json")
+    model = world.open()
+
+    def kept() -> set[int]:
+        last = model.runs()[-1]
+        return {trial.number for trial in model.trials(last.run)} if last.command == "backtest" else set()
+
+    until(lambda: kept() == {0, 2}, process=command)
+    mine = processes_of(command.pid)
+    assert len(mine) >= 2
+    for pid in [command.pid, *mine] if number == signal.SIGINT else [command.pid]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    done = command.wait(30)
+    until(lambda: not any(alive(pid) for pid in mine))
+    if number == signal.SIGINT:
+        assert command.returncode == 1
+        assert json.loads(done.stdout)["interrupted"] is True
+        assert "Traceback" not in done.stderr
+    module.write_text(SLOW.replace("0.01", "0"), encoding="utf-8")
+    found = play(world, *learners)
+    assert [run.outcome for run in model.runs() if run.command == "backtest"] == [
+        "interrupted" if number == signal.SIGINT else "lost",
+        "done",
+    ]
+    assert found.resumed == model.runs()[-2].run
+    whole = play(world, *learners)
+    assert whole.resumed is None
+    assert plain(found) == plain(whole)
+
+
+def test_ctrl_c_while_its_processes_begin(world: World) -> None:
+    Events(world, count=50)
+    train(world)
+    command = world.start("backtest", "--learner", "live", "--learner", BAYES, "--workers", "2", "--json")
+    until(lambda: len(processes_of(command.pid)) >= 2, process=command)
+    for pid in [command.pid, *processes_of(command.pid)]:
+        os.kill(pid, signal.SIGINT)
+    done = command.wait(60)
+    assert command.returncode == 1
+    assert json.loads(done.stdout)["interrupted"] is True
+    assert "Traceback" not in done.stderr
+
+
+def processes_of(pid: int) -> list[int]:
+    """Return the processes that a process began."""
+    with contextlib.suppress(FileNotFoundError):
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(each) for task in tasks for each in (task / "children").read_text(encoding="utf-8").split()]
+    return []
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
-from learners.board import Board
 from learners.doubt import Doubt
 from learners.errors import LearnFailed
 from learners.golden import INPUTS_MAX, check_golden, write_golden
@@ -21,6 +20,7 @@ from learners.outputs import Digest, Outputs
 from learners.parts import Ended, Parts, Point, Sealed
 from learners.pending import Entry, Pending
 from learners.predictor import Prediction, Predictor
+from learners.prefix import Ahead
 from learners.progressive import Scores
 from learners.recipe import Recipe
 from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_the_rest
@@ -37,6 +37,7 @@ class Learner:
         self._predictor = Predictor(parts.model, parts.recipe.task, probabilities=parts.probabilities)
         self._digest = Digest()
         self._points: list[Point] = []
+        self.ahead: Ahead | None = None
 
     @classmethod
     def new(cls, recipe: Recipe, **making: Unpack[Making]) -> Learner:
@@ -54,9 +55,9 @@ class Learner:
         return self._parts.model
 
     @property
-    def board(self) -> Board:
-        """Its scores; who wants each judged stretch of events may listen there."""
-        return self._parts.board
+    def parts(self) -> Parts:
+        """What it is made of; the board there has a listener."""
+        return self._parts
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -107,11 +108,6 @@ class Learner:
         """What is saved, restored and rolled back with the learner, which never looks at it: plain values."""
         return self._parts.beside
 
-    @property
-    def late(self) -> int:
-        """Events behind the clock when they came, since the model was new; they were asked at the clock."""
-        return 0 if self._parts.pending is None else self._parts.pending.late
-
     def test_then_train(
         self,
         xs: Sequence[dict[str, Any]],
@@ -142,7 +138,8 @@ class Learner:
         parts = self._parts
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
         with parts.learning():
-            raw = predict_then_learn(*self.doubt.calls(self._predictor.ask, parts.learn), xs, ys, first)
+            calls = self.doubt.calls(self._predictor.ask, parts.learn) if self.ahead is None else self.ahead.calls()
+            raw = predict_then_learn(*calls, xs, ys, first)
         outputs = self._answered(xs, raw)
         parts.board.score(xs, ys, outputs, parts.board.rivals.answer(xs, ys))
         parts.learned += len(ys)
@@ -290,9 +287,9 @@ class Learner:
 
     @classmethod
     def restore(cls, state: bytes, golden: str | None = None) -> Learner:
-        """Return the learner that was sealed; with `golden`, only if a copy of it answers as the sealed one did.
+        """Return the learner that was sealed; with `golden`, only if a copy answers as the sealed one did.
 
-        Raises StateError. A model from a factory restores only where its module can be imported: read the recipe first.
+        Raises StateError. A model from a factory restores only where its module can be imported.
         """
         if golden is not None:
             check_golden(golden, cls(load(state)["parts"]).predict_one)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,31 +11,70 @@ from stream.options import TOML, ConfigFile, Json, end
 
 backtests = typer.Typer()
 
+Text = str | None
+Texts = list[str] | None
+Since = Annotated[Text, typer.Option("--from", help="Offset, v:7 or ISO time; else the beginning.")]
+Until = Annotated[Texts, typer.Option("--to", help="As --from; else the end by now.")]
+Start = Annotated[Text, typer.Option("--start", metavar="V", help="The live learner goes on from V.")]
 Learners = Annotated[
-    list[str] | None,
+    Texts,
     typer.Option("--learner", metavar="TEXT", help='A candidate, as [model] learner; "live" is the configured one.'),
 ]
+Candidates = Annotated[Path | None, typer.Option("--candidates", help="A file: a candidate a line.")]
 Grids = Annotated[
-    list[str] | None,
+    Texts,
     typer.Option("--grid", metavar="GRID", help='A parameter varied, "optim.SGD.lr=0.001,0.01"; several multiply.'),
 ]
+Necessity = Annotated[bool, typer.Option("--necessity", help="And without each feature, one by one.")]
+Without = Annotated[
+    Texts,
+    typer.Option("--without", metavar="WHICH", help='Hold back: the number of an entry, or "where x > 3; key k1".'),
+]
+SkipRanges = Annotated[
+    Texts, typer.Option("--skip-range", metavar="A..B", help="Do not read: offsets, versions or times.")
+]
+Delay = Annotated[Text, typer.Option("--delay", help="Labels come so long after their events: 1h.")]
+Shifts = Annotated[Texts, typer.Option("--shift", metavar="F=+2sd", help="A feature moved: +2sd, -1, *1.1.")]
+Noises = Annotated[Texts, typer.Option("--noise", metavar="F=0.1sd", help="Gaussian noise on a feature (or all).")]
+Drops = Annotated[Texts, typer.Option("--drop", metavar="F", help="A feature missing in all events.")]
+Order = Annotated[str, typer.Option("--order", help="recorded, time, shuffle or reversed.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of noise and shuffling.")]
+RollbackAt = Annotated[
+    Text, typer.Option("--rollback-at", metavar="T", help="As if rolled back there, to the V of --to.")
+]
+Save = Annotated[bool, typer.Option("--save", help="Keep what they came to, as versions beside head.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")]
+Close = Annotated[bool, typer.Option("--close/--no-close", help="At the end, reveal pending labels.")]
+
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV: a candidate a line, best first.")]
+Points = Annotated[Path | None, typer.Option("--points", help="Write the score series, as CSV.")]
 
 
 @backtests.command()
 def backtest(
     *,
     config: ConfigFile = TOML,
-    since: Annotated[str | None, typer.Option("--from", help="Offset, v:7 or ISO time; else the beginning.")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Offset, v:7 or ISO time; else the end by now.")] = None,
-    start: Annotated[str | None, typer.Option("--start", metavar="V", help="The live learner goes on from V.")] = None,
+    since: Since = None,
+    until: Until = None,
+    start: Start = None,
     learner: Learners = None,
-    candidates: Annotated[Path | None, typer.Option("--candidates", help="A file: a candidate a line.")] = None,
+    candidates: Candidates = None,
     grid: Grids = None,
-    necessity: Annotated[bool, typer.Option("--necessity", help="And without each feature, one by one.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
-    close: Annotated[bool, typer.Option("--close/--no-close", help="At the end, reveal pending labels.")] = True,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a candidate a line, best first.")] = False,
-    points: Annotated[Path | None, typer.Option("--points", help="Write the score series, as CSV.")] = None,
+    necessity: Necessity = False,
+    without: Without = None,
+    skip_range: SkipRanges = None,
+    delay: Delay = None,
+    shift: Shifts = None,
+    noise: Noises = None,
+    drop: Drops = None,
+    order: Order = "recorded",
+    seed: Seed = 1,
+    rollback_at: RollbackAt = None,
+    save: Save = False,
+    workers: Workers = None,
+    close: Close = True,
+    csv: Csv = False,
+    points: Points = None,
     json: Json = False,
 ) -> None:
     """Replay a range of the log through one or more learners, and compare. Moves nothing.
@@ -47,17 +86,13 @@ def backtest(
     from stream.commands import opened  # noqa: PLC0415 - late, see above
 
     opened.pin_hash_seed()
-    from stream.backtest.range import Wishes  # noqa: PLC0415
-    from stream.backtest.run import Ask  # noqa: PLC0415
+    from stream.backtest.asked import ask  # noqa: PLC0415
     from stream.commands import backtesting  # noqa: PLC0415
 
-    ask = Ask(
-        learners=tuple(learner or ()),
-        file=candidates,
-        grids=tuple(grid or ()),
-        necessity=necessity,
-        wishes=Wishes(since, until, start),
-        close=close,
-    )
+    changes = {"without": without, "skip_range": skip_range, "shift": shift, "noise": noise, "drop": drop}
+    whatif = {**{name: each or () for name, each in changes.items()}, "delay": delay, "order": order, "seed": seed}
+    who: Any = {"learners": learner or (), "file": candidates, "grids": grid or (), "necessity": necessity}
+    where: Any = {"since": since, "until": until or (), "start": start, "rollback_at": rollback_at}
+    asked = ask(**who, **where, close=close, save=save, whatif=whatif)
     telling = backtesting.Telling("json" if json else "csv" if csv else "table", points)
-    end(well=backtesting.backtest(config, ask, workers=workers, telling=telling))
+    end(well=backtesting.backtest(config, asked, workers=workers, telling=telling))

@@ -15,7 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from stream.backtest.journey import Hear, Interrupted, Journey
+from stream.backtest.hear import Hear, Interrupted
+from stream.backtest.journey import Journey
 from stream.backtest.trial import Outcome
 
 LOOK_S = 0.1

@@ -11,9 +11,9 @@ import numpy as np
 from learners import Point, read_metrics
 from learners.intervals import Bounded
 from store.types import Scores
+from stream.backtest.asked import Found
 from stream.backtest.frame import Frame, framed
 from stream.backtest.leaderboard import Gap, leaderboard
-from stream.backtest.run import Found
 from stream.backtest.trial import SPANS, Outcome
 from stream.report.told import instant
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from learners.metrics import read_metrics
 from store.types import Scores
-from stream.backtest.run import Found
+from stream.backtest.asked import Found
 from stream.backtest.trial import Outcome
 
 Span = Mapping[str, str]

@@ -85,31 +85,42 @@ def backtest(
     grids: str | Sequence[str] = (),
     necessity: bool = False,
     since: Place | None = None,
-    until: Place | None = None,
+    until: Place | Sequence[Place] | None = None,
     start: str | int | None = None,
+    rollback_at: str | None = None,
     close: bool = True,
+    save: bool = False,
     predictions: bool = False,
     workers: int | None = None,
+    **whatif: Any,
 ) -> Backtested:
     """Replay a range of the log through one or more learners, and compare: `tidemark backtest`, with its options.
 
     `learners` are texts as `--learner` has them, or {name: text}. `since` and `until` are the command's `--from` and
-    `--to`: an offset, "v:7", or a time. `predictions`: keep what was answered. Raises what the command would exit with,
-    such as `ConfigError`; KeyboardInterrupt keeps what is done, and the same call goes on where it was.
+    `--to`: an offset, "v:7", or a time; with `rollback_at` the last of `until` is the version. What-ifs are named as the
+    command's options: `without`, `skip_range`, `shift`, `noise` and `drop` (each a sequence of texts), `delay`, `order`,
+    `seed`. `predictions`: keep what was answered. Raises what the command would exit with, such as `ConfigError`;
+    KeyboardInterrupt keeps what is done, and the same call goes on where it was.
     """
-    from stream.backtest.range import Wishes  # noqa: PLC0415 - importing this must not wait for river
-    from stream.backtest.run import Ask  # noqa: PLC0415
+    from stream.backtest.asked import ask  # noqa: PLC0415 - importing this must not wait for river
 
-    ask = Ask(
+    asked = ask(
         learners=_texts(learners),
         file=None if candidates is None else Path(candidates),
         grids=_texts(grids),
         necessity=necessity,
-        wishes=Wishes(_place(since), _place(until), None if start is None else str(start)),
+        since=_place(since),
+        until=[
+            str(_place(each)) for each in (until if isinstance(until, (list, tuple)) else [until]) if each is not None
+        ],
+        start=None if start is None else str(start),
+        rollback_at=rollback_at,
         close=close,
+        save=save,
         answers=predictions,
+        whatif=whatif,
     )
-    return Backtested(*_carried_out(Path(config), ask, workers))
+    return Backtested(*_carried_out(Path(config), asked, workers))
 
 
 def _texts(given: str | Sequence[str] | Mapping[str, str]) -> tuple[str, ...]:

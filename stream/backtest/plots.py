@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stream.backtest.asked import Found
 from stream.backtest.frames import series
 from stream.backtest.leaderboard import Leaderboard, Line, leaderboard
-from stream.backtest.run import Found
 from stream.errors import ConfigError
 from stream.report.figures import Figure, baseline_style, dots, figure, line, thinned
 from stream.report.told import count, hover, score

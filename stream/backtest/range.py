@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from store import ModelStore
@@ -13,7 +13,7 @@ from stream.feed import Feed
 from stream.log import Ends, Log
 from stream.moments import moments_of
 from stream.scan import scan
-from stream.selector import moment_of
+from stream.selector import Selector, moment_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,22 @@ class Wishes:
         return text.removeprefix("v:") if text is not None and text.startswith("v:") else None
 
 
+def rollback_of(at: str | None, to: Sequence[str]) -> tuple[tuple[str, str] | None, str | None]:
+    """Return where a rollback happens and to which version, and where the range ends, of all that was given with --to.
+
+    >>> rollback_of("1000", ["5000", "v:3"]), rollback_of(None, ["5000"])
+    ((('1000', 'v:3'), '5000'), (None, '5000'))
+    """
+    versions = list(to[-1:]) if at is not None else []
+    ends = to[: len(to) - len(versions)]
+    if (at is not None and not versions) or len(ends) > 1:
+        raise ConfigError(
+            f"expected {'--to V with --rollback-at' if at is not None else 'one --to'}, found {len(to)} of them",
+            "--rollback-at T --to V; the end of the range is an earlier --to",
+        )
+    return (None if at is None else (at, versions[0])), (ends[0] if ends else None)
+
+
 def bounds(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, default: Ends) -> tuple[Ends, Ends]:
     """Return the next offset of each partition where the range begins, and where it ends. Raises `ConfigError`."""
     ends: Ends = feed.end()
@@ -56,6 +72,19 @@ def bounds(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, defaul
             "the end is not part of the range; `tidemark doctor` tells where the log ends",
         )
     return begins, ends
+
+
+def between(text: str, store: ModelStore, topic: str) -> Selector:
+    """Return the events of a topic between the positions of two versions, as `v:3..v:5`. Raises `ConfigError`."""
+    first, _, last = text.partition("..")
+    named = [Wishes.version_named(each) for each in (first, last)]
+    if None in named:
+        raise ConfigError(f"expected --skip-range as v:3..v:5, found {text!r}", "or name offsets, or times")
+    starts, stops = (store.version(str(each)).position.next_offsets()[topic] for each in named)
+    ranges = {p: ((starts.get(p, 0), stop),) for p, stop in stops.items() if starts.get(p, 0) < stop}
+    if not ranges:
+        raise ConfigError(f"expected events between the two versions of --skip-range, found none in {text!r}")
+    return Selector(offsets=ranges)
 
 
 def place(text: str, store: ModelStore, feed: Feed, config: Config) -> Ends:

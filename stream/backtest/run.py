@@ -4,73 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from learners import Recipe, read_recipe
+from learners import read_recipe
 from learners.metrics import read_metrics
 from learners.verdict import comparable, compare
 from store import ModelStore
+from store.types import NewVersion
+from stream.backtest.asked import Ask, Found, told_of
 from stream.backtest.candidates import Candidate, check, read_candidates
 from stream.backtest.check import changed, check_start, replays_live
-from stream.backtest.course import Course, lay_out, say_nothing, schema_of
+from stream.backtest.course import lay_out, say_nothing, schema_of
 from stream.backtest.executor import Executor
-from stream.backtest.journey import Interrupted, Journey
-from stream.backtest.range import Wishes
+from stream.backtest.hear import Interrupted
+from stream.backtest.journey import Journey
+from stream.backtest.range import between, place
+from stream.backtest.reading import spread
+from stream.backtest.rollback import turned_back
+from stream.backtest.saving import as_parent, beginnings, check_saving, save
 from stream.backtest.trial import Outcome
 from stream.config import Config
 from stream.environment import environment
+from stream.errors import ConfigError
+from stream.feed import Feed
 from stream.genesis import making
 from stream.known import up_to_date
 from stream.runs import OpenRun
 from stream.sources import open_feed
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked: which candidates, over which range, and what is done with them.
-
-    `necessity`: the one candidate, and it without each of its features. `close`: pending labels are revealed at the
-    end. `answers`: what was answered to each event is kept.
-    """
-
-    learners: tuple[str, ...] = ()
-    file: Path | None = None
-    grids: tuple[str, ...] = ()
-    necessity: bool = False
-    wishes: Wishes = field(default_factory=Wishes)
-    close: bool = True
-    answers: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a backtest found. `replays_live`: the live learner had exactly its live scores; None where nobody can tell.
-
-    `resumed` is the run that had begun it; `changes` says what was changed in the stream, in words.
-    """
-
-    course: Course | None
-    candidates: Sequence[Candidate]
-    recipes: Sequence[Recipe]
-    outcomes: Mapping[int, Outcome]
-    verdict: Mapping[str, Any] | None
-    replays_live: bool | None
-    why: str | None
-    resumed: int | None = None
-    changes: Sequence[str] = ()
-
-    @property
-    def events(self) -> int:
-        """Events read."""
-        return max((outcome.read for outcome in self.outcomes.values()), default=0)
 
 
 class Backtest:
@@ -81,19 +48,59 @@ class Backtest:
         self.model = model
         self.ask = ask
         self.run = run
-        self.live = read_recipe(config.model.learner, config.model.task, search_path=config.base)
-        with closing(open_feed(config, until_end=True, group=f"tidemark-{config.model.name}-backtest")) as feed:
-            self.course = lay_out(model, feed, config, ask.wishes, close=ask.close)
+        self.models: dict[int, bytes] = {}
+        self._live = read_recipe(config.model.learner, config.model.task, search_path=config.base)
+        with closing(self._feed()) as feed:
+            topic = feed.topics[0]
+            self.course = lay_out(model, feed, config, ask.wishes, close=ask.close and not ask.save)
             self.entries = up_to_date(model, feed, config, say_nothing) if model.exists() else (0, [])
-        features = () if self.course is None else schema_of(self.course).names
+            if ask.rollback is not None and self.course is not None:
+                self._turn_back(feed, *ask.rollback)
+        schema = None if self.course is None else schema_of(self.course)
+        skips = (*ask.whatif.skips, *(between(text, model, topic) for text in ask.skip_versions))
+        whatif = replace(ask.whatif, skips=skips)
+        self.whatif = whatif if schema is None else whatif.of(schema, config)
+        features = () if schema is None else schema.names
         self.candidates = read_candidates(
             config.model.learner, ask.learners, ask.file, ask.grids, features if ask.necessity else None
         )
         self.recipes = check(self.candidates, config.model.task, config.base)
-        self.changed = changed(model.config(), config.fixed(self.live.identity)) if model.exists() else []
-        check_start(self.course, self.changed, self._live(), self.candidates)
+        self.live = frozenset(
+            number
+            for number, (each, recipe) in enumerate(zip(self.candidates, self.recipes, strict=True))
+            if recipe.identity == self._live.identity and not each.drop
+        )
+        self.changed = changed(model.config(), config.fixed(self._live.identity)) if model.exists() else []
+        check_start(self.course, self.changed, self.live, self.candidates)
+        self.rolled: frozenset[int] = frozenset()
+        if ask.rollback is not None:
+            self._add_rolled_back(ask.rollback[1])
+        if ask.save:
+            check_saving(self.candidates, self.whatif)
         self.outcomes: dict[int, Outcome] = {}
+        self.saved: dict[int, int] = {}
         self.resumed: int | None = None
+
+    def _feed(self) -> Feed:
+        return open_feed(self.config, until_end=True, group=f"tidemark-{self.config.model.name}-backtest")
+
+    def _turn_back(self, feed: Feed, at: str, to: str) -> None:
+        """Let the model of a version take over at a place."""
+        assert self.course is not None
+        version = self.model.version(to.removeprefix("v:"))
+        self.course = turned_back(self.course, place(at, self.model, feed, self.config), version.version)
+        self.models = {version.version: self.model.payload(version.version)}
+
+    def _add_rolled_back(self, to: str) -> None:
+        """Let the live learner that is rolled back take part beside the one that is not."""
+        if self.live != {0} or len(self.candidates) != 1 or self.whatif:
+            raise ConfigError(
+                "expected the live learner alone for --rollback-at, found other candidates or what-ifs",
+                "it is compared with itself: leave --learner and the what-ifs out",
+            )
+        self.candidates.append(Candidate(f"rolled back to {to}", self.candidates[0].learner))
+        self.recipes.append(self.recipes[0])
+        self.live, self.rolled = frozenset({0, 1}), frozenset({1})
 
     @property
     def total(self) -> int:
@@ -104,14 +111,30 @@ class Backtest:
         """Carry it out. Raises `Interrupted` when `stop` says so: what is done is kept, and `found` tells it."""
         if self.course is not None:
             hear = _Hear(self, tell, stop)
-            for outcomes in executor.run(self._journeys(workers), hear):
+            if self.whatif.needs_sd:
+                with closing(self._feed()) as feed:
+                    sds = spread(self.course, feed, self.config, self.entries, self.whatif, hear)
+                self.whatif = self.whatif.with_sd(sds)
+            begun: dict[int, NewVersion] = {}
+            if self.ask.save:
+                begun = beginnings(self.config, self.course, self.recipes, self.live, self.run.run)
+            for outcomes in executor.run(self._journeys(workers, begun), hear):
                 for outcome in outcomes:
                     self._keep(outcome)
+            self.saved = save(
+                self.model,
+                self.config,
+                self.outcomes,
+                begun,
+                self.recipes,
+                run=self.run.run,
+                revision=self.entries[0],
+            )
         return self.found()
 
     def found(self) -> Found:
         """Return what is known by now."""
-        equal, why = replays_live(self.course, self.changed, self._live(), self.outcomes)
+        equal, why = self._replays_live()
         return Found(
             self.course,
             self.candidates,
@@ -121,19 +144,23 @@ class Backtest:
             equal,
             why,
             self.resumed,
+            self.whatif.told(),
+            self.saved,
         )
 
-    def _journeys(self, workers: int) -> list[Journey]:
+    def _journeys(self, workers: int, begun: Mapping[int, NewVersion]) -> list[Journey]:
         """Deal the candidates out; those of an interrupted run go on where they were."""
         assert self.course is not None
         waiting: dict[int, dict[int, bytes]] = {}
         for number in range(len(self.candidates)):
-            place, state = self._begun(number)
+            place, state = (0, b"") if self.ask.save else self._begun(number)
             if number not in self.outcomes:
                 waiting.setdefault(place, {})[number] = state
         start = self.course.start
         warm = None if start is None else self.model.payload(start.version)
-        live = self._live()
+        parents = {number: as_parent(self.model, new) for number, new in begun.items()}
+        if self.ask.save and start is not None:
+            parents |= dict.fromkeys(self.live, start)
         journeys = []
         for place, states in waiting.items():
             hands = min(workers, len(states))
@@ -144,14 +171,18 @@ class Backtest:
                         config=self.config,
                         course=self.course,
                         candidates=dealt,
-                        live=live,
+                        live=self.live,
                         entries=(self.entries[0], tuple(self.entries[1])),
+                        whatif=self.whatif,
                         warm=warm,
-                        check=bool(self.course.live) and not self.changed,
+                        check=bool(self.course.live) and not self.changed and not self.whatif,
                         place=place,
                         states={number: states[number] for number in dealt if states[number]},
+                        models=self.models,
+                        rolled=self.rolled,
                         answers=self.ask.answers,
-                        close=self.ask.close,
+                        close=self.ask.close and not self.ask.save,
+                        parents={number: parents[number] for number in dealt if number in parents},
                     )
                 )
         return journeys
@@ -178,6 +209,8 @@ class Backtest:
             "fixed": self.config.fixed(recipe.identity),
             "gate": self.config.gate.model_dump(mode="json"),
             "drop": candidate.drop,
+            "whatif": self.whatif.to_json(),
+            "rolled": number in self.rolled and [self.ask.rollback, sorted(self.models)],
             "range": [course.begins, course.ends],
             "identities": sorted({at.identity for each in course.stretches for at in each.position.topics.values()}),
             "stretches": [[each.recorded, each.version and each.version.version] for each in course.stretches],
@@ -193,7 +226,12 @@ class Backtest:
     def _keep(self, outcome: Outcome) -> None:
         """Take in what a candidate came to; it is kept in the store at once."""
         self.outcomes[outcome.number] = outcome
-        self.put(outcome.number, "done", len(self.course.stretches) if self.course else 0, pickle.dumps(outcome))
+        self.put(
+            outcome.number,
+            "done",
+            len(self.course.stretches) if self.course else 0,
+            pickle.dumps(replace(outcome, new=None)),
+        )
 
     def put(self, number: int, how: Any, place: int, state: bytes) -> None:
         """Keep how far a candidate is."""
@@ -214,13 +252,13 @@ class Backtest:
             now=datetime.now(UTC),
         )
 
-    def _live(self) -> frozenset[int]:
-        """Return the numbers of the candidates that are the live learner."""
-        return frozenset(
-            number
-            for number, (each, recipe) in enumerate(zip(self.candidates, self.recipes, strict=True))
-            if recipe.identity == self.live.identity and not each.drop
-        )
+    def _replays_live(self) -> tuple[bool | None, str | None]:
+        """Tell whether the live learner had exactly its live scores, and why not."""
+        if self.whatif:
+            return None, "the stream was changed"
+        if self.ask.save:
+            return None, "what is kept is one version, not the live ones: leave --save out to compare"
+        return replays_live(self.course, self.changed, self.live - self.rolled, self.outcomes)
 
     def _verdict(self) -> Mapping[str, Any] | None:
         """Compare the candidates on the same events; None if there is nothing to compare."""
@@ -254,25 +292,6 @@ class _Hear:
     def keep(self, place: int, states: Mapping[int, bytes]) -> None:
         for number, state in states.items():
             self._backtest.put(number, "running", place, state)
-
-
-def told_of(candidate: Candidate, recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
-    """Return what is told of a candidate, as plain values."""
-    return {
-        "name": candidate.name,
-        "learner": candidate.learner,
-        "identity": recipe.identity,
-        "drop": list(candidate.drop),
-        "scores": outcome.scores,
-        "learned": outcome.learned,
-        "held": outcome.held,
-        "pending": outcome.accounts[1],
-        "expired": outcome.accounts[2],
-        "seconds": round(outcome.seconds, 3),
-        "state_bytes": outcome.state_bytes,
-        "error": outcome.error,
-        "details": outcome.details,
-    }
 
 
 def _plain(value: Any) -> Any:

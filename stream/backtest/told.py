@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stream.backtest.asked import Found, told_of
 from stream.backtest.leaderboard import Gap, Leaderboard, Line
-from stream.backtest.run import Found, told_of
 from stream.log import Ends
 from stream.report.told import count, duration, score
 
@@ -199,9 +199,8 @@ def check(found: Found) -> str:
     versions = max((outcome.live for outcome in found.outcomes.values()), default=0)
     if found.replays_live is None or found.course is None:
         return f"replays live: cannot tell: {found.why}"
-    topic = next(iter(found.course.ends))
-    runs = (run for each in found.course.stretches if each.version is not None for run in each.segment.runs)
-    events = sum(run.events for run in runs if run.topic == topic)
+    first, last = found.course.start, found.course.live[-1]
+    events = last.accounts.read - (0 if first is None else first.accounts.read)
     if found.replays_live:
         compared = f"the predictions and scores of {count(versions)} versions over {count(events)} events"
         return f"replays live: equal ({compared})"

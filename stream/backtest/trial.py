@@ -5,21 +5,26 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from learners import Learner, LearnFailed, Point, Sealed, Turn
+from learners import Learner, LearnFailed, Point
 from learners.contest import place_of
 from learners.metrics import Metric
 from learners.outputs import Outputs
+from learners.prefix import Seen
 from learners.progressive import Scores, Tally
 from learners.sums import Columns
 from learners.verdict import values_of
-from store.types import Version
+from store.types import NewVersion, Version
+from stream.backtest.applied import Applied
+from stream.errors import ModelRuined
 from stream.gate import Verdicts
 from stream.replay import struck
+from stream.segment import OpenSegment
+from stream.trainer import new_version
 
 SPANS = ("cumulative", "window", "faded", "low", "high")
 """What is told of a score: what came since the last version depends on where versions are."""
@@ -40,8 +45,8 @@ class Outcome:
 
     `scores` are of the range alone. `live` are the versions whose scores it was compared with, and the first that it
     does not equal with what differs. `seconds` is the time in which it was asked and taught, `state_bytes` the size of
-    the learner. `error` tells what the model raised: then it was left out from there on. `sealed` is the learner as one
-    segment, where it is to be kept; `accounts` are its learned, pending and expired events.
+    the learner. `error` tells what the model raised: then it was left out from there on. `new` is the learner as a
+    version, where it is to be kept; `accounts` are its learned, pending and expired events.
     """
 
     number: int
@@ -59,15 +64,15 @@ class Outcome:
     unequal: str | None = None
     error: str | None = None
     answers: Answers | None = None
-    sealed: Sealed | None = field(default=None, repr=False)
+    new: NewVersion | None = field(default=None, repr=False)
     accounts: tuple[int, int, int] = (0, 0, 0)
 
 
 class Trial:
-    """Not shared. `topic` is that of events; values of `metric` are kept; `dropped` are features that it never sees.
+    """Not shared. `topic` is that of events; values of `metric` are kept.
 
     `apart`: scores of the range are counted apart, since the learner has scores of before. `checked`: it is the live
-    learner, on its way as it was live. `whole`: it is to be kept, all that it reads as one segment.
+    learner, on its way as it was live. `segment`: it is to be kept, and this takes in all that it reads.
     """
 
     def __init__(
@@ -77,11 +82,10 @@ class Trial:
         metric: Metric | None,
         topic: str,
         *,
-        dropped: Sequence[str] = (),
         apart: bool = False,
         checked: bool = False,
         answers: bool = False,
-        whole: bool = False,
+        segment: OpenSegment | None = None,
     ) -> None:
         self.number = number
         self.learner = learner
@@ -89,23 +93,22 @@ class Trial:
         self.read = 0
         self.held = 0
         self._metric = metric
-        self._column = 0 if metric is None else place_of(metric, learner.board.tally)
+        self._column = 0 if metric is None else place_of(metric, learner.parts.board.tally)
         self._topic = topic
-        self._dropped = frozenset(dropped)
-        self._range: Tally | None = learner.board.rules.tally(begun=learner.learned) if apart else None
+        self._range: Tally | None = learner.parts.board.rules.tally(begun=learner.learned) if apart else None
         self._checked = checked
-        self._whole = whole
+        self.segment = segment
         self._begun = learner.learned
         self._values: list[np.ndarray] = []
         self._answers = Answers([], [], []) if answers else None
         self._points: list[Point] = []
-        self._seconds = 0.0
+        self.seconds = 0.0
         self._live = 0
         self._unequal: str | None = None
         self._listen()
 
     def _listen(self) -> None:
-        self.learner.board.listener = self._hear
+        self.learner.parts.board.listener = self._hear
 
     def _hear(
         self, ys: Sequence[Any], outputs: Outputs, columns: Sequence[Columns], weights: Sequence[float] | None
@@ -120,30 +123,29 @@ class Trial:
             self._answers.labels.extend(outputs.labels)
             self._answers.numbers.extend(outputs.numbers)
 
-    def take(self, verdicts: Verdicts) -> None:
-        """Ask and teach what was accepted. What the model raises ends the trial."""
+    def take(self, verdicts: Verdicts, seen: Seen | None = None, adversary: Applied | None = None) -> None:
+        """Ask and teach what was accepted. What the model raises ends the trial.
+
+        `seen` is what the first steps of the model make of it, where they have gone ahead. An `adversary` moves events.
+        """
         self.read += sum(map(len, verdicts.batch.spans))
         self.held += sum(held.topic == self._topic for held in verdicts.held)
         if self.error is not None:
             return
         began = time.perf_counter()
         try:
-            (self._without(verdicts) if self._dropped else verdicts).teach(self.learner)
+            if self.learner.ahead is not None:
+                assert seen is not None, "the first steps have gone ahead"
+                self.learner.ahead.see(seen)
+            if adversary is None:
+                verdicts.teach(self.learner)
+            else:
+                adversary.teach(self.learner, verdicts)
         except LearnFailed as failed:
-            self.error = _told(failed, verdicts)
-        self._seconds += time.perf_counter() - began
-
-    def _without(self, verdicts: Verdicts) -> Verdicts:
-        xs = [self._left(x) for x in verdicts.xs]
-        turns = verdicts.turns
-        if turns is not None:
-            turns = [
-                turn if turn.x is None else Turn(turn.moment, turn.id, self._left(turn.x), turn.y) for turn in turns
-            ]
-        return replace(verdicts, xs=xs, turns=turns)
-
-    def _left(self, x: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in x.items() if name not in self._dropped}
+            self.error = told(failed, verdicts)
+        self.seconds += time.perf_counter() - began
+        if self.segment is not None and self.error is None:
+            self.segment.extend(verdicts.batch, verdicts, self.learner)
 
     def begin(self, version: Version) -> None:
         """Do what a version did before it read anything."""
@@ -157,7 +159,7 @@ class Trial:
 
     def reach(self, version: Version) -> None:
         """Compare with a version that read live what was read up to here, if this is the live learner."""
-        if self.error is not None or self._whole:
+        if self.error is not None or self.segment is not None:
             return
         ended = self.learner.end_segment()
         self._points += ended.points
@@ -171,7 +173,9 @@ class Trial:
 
     def take_over(self, state: bytes) -> None:
         """Go on with another version's model and scores, as after a rollback."""
+        learned = self.learner.learned - self._begun
         self.learner = Learner.restore(state)
+        self._begun = self.learner.learned - learned
         self._listen()
 
     def close(self) -> None:
@@ -182,41 +186,60 @@ class Trial:
             except LearnFailed as failed:
                 self.error = f"raised while pending labels were revealed: {failed}"
 
-    def outcome(self) -> Outcome:
+    def outcome(self, config_hash: str) -> Outcome:
         """End it. A learner that raised is told with the scores it had."""
-        learner, sealed = self.learner, None
-        learner.board.listener = None
+        learner, new = self.learner, None
+        learner.parts.board.listener = None
+        details = learner.details()
         if self.error is None:
             learner.point()
-            sealed = learner.seal()
-        ended = learner.end_segment() if sealed is None else sealed
-        scores = ended.scores if self._range is None else self._range.values()
+        if self.segment is not None and self.error is None:
+            new = self._keep(self.segment, config_hash)
+        scores, baselines = learner.scores(), learner.baseline_scores()
+        if new is None:
+            sealed = None if self.error is not None else learner.seal()
+            size = 0 if sealed is None else len(sealed.state)
+            self._points += learner.end_segment().points if sealed is None else sealed.points
+        else:
+            size = len(new.state)
+            points: Any = new.points
+            self._points += [Point(each.events, each.scores, each.baselines, each.clock_us) for each in points]
+        if self._range is not None:
+            scores = self._range.values()
         return Outcome(
             number=self.number,
             read=self.read,
             held=self.held,
             learned=learner.learned - self._begun,
             scores=_spans(scores),
-            baselines={name: _spans(each) for name, each in ended.baselines.items()},
-            points=(*self._points, *ended.points),
-            details=learner.details() if sealed is None else sealed.details,
+            baselines={name: _spans(each) for name, each in baselines.items()},
+            points=tuple(self._points),
+            details=details,
             values=self._joined(),
-            seconds=self._seconds,
-            state_bytes=0 if sealed is None else len(sealed.state),
+            seconds=self.seconds,
+            state_bytes=size,
             live=self._live,
             unequal=self._unequal,
             error=self.error,
             answers=self._answers,
-            sealed=sealed if self._whole else None,
+            new=new,
             accounts=(learner.learned, learner.pending, learner.expired),
         )
+
+    def _keep(self, segment: OpenSegment, config_hash: str) -> NewVersion | None:
+        """Return it as a version; one whose model is ruined is not kept."""
+        try:
+            return new_version(self.learner, segment, None, config_hash, "kept from a backtest")
+        except ModelRuined as ruined:
+            self.error = f"the model is ruined: {ruined}"
+            return None
 
     def _joined(self) -> np.ndarray:
         return np.concatenate(self._values) if self._values else np.empty(0)
 
     def save(self) -> bytes:
         """Return all that it needs to go on from here in another process."""
-        self.learner.board.listener = None
+        self.learner.parts.board.listener = None
         sealed = self.learner.seal()
         self._points += sealed.points
         kept = {name: value for name, value in self.__dict__.items() if name not in ("learner", "_values")}
@@ -236,7 +259,7 @@ def _spans(scores: Scores) -> Scores:
     return {name: {span: spans[span] for span in SPANS if span in spans} for name, spans in scores.items()}
 
 
-def _told(failed: LearnFailed, verdicts: Verdicts) -> str:
+def told(failed: LearnFailed, verdicts: Verdicts) -> str:
     """Say what raised, and at which event."""
     place = ""
     if verdicts.turns is None and failed.index is not None:

@@ -12,11 +12,12 @@ from typing import Literal
 
 from store import ModelStore, Store
 from stream.backtest import told
+from stream.backtest.asked import Ask, Found
 from stream.backtest.executor import executor
 from stream.backtest.frames import board_frame, points_frame
-from stream.backtest.journey import Interrupted
+from stream.backtest.hear import Interrupted
 from stream.backtest.leaderboard import leaderboard
-from stream.backtest.run import Ask, Backtest, Found
+from stream.backtest.run import Backtest
 from stream.commands.opened import console, print_json, print_table
 from stream.commands.progress import progress
 from stream.config import Config, read_config

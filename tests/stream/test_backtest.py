@@ -17,8 +17,8 @@ import structlog
 
 from store import ModelStore
 from stream.backtest import told
+from stream.backtest.asked import Ask, Found
 from stream.backtest.range import Wishes
-from stream.backtest.run import Ask, Found
 from stream.commands.backtesting import carry_out
 from stream.config import read_config
 from stream.consumer import Options, consume

@@ -14,9 +14,9 @@ from learners import read_recipe
 from learners.metrics import read_metrics
 from learners.verdict import compare
 from stream.backtest import told
+from stream.backtest.asked import Found
 from stream.backtest.candidates import Candidate
 from stream.backtest.leaderboard import leaderboard
-from stream.backtest.run import Found
 from stream.backtest.trial import Outcome
 from tests.world import World
 

@@ -1,0 +1,105 @@
+"""The steps of a pipeline before its last, gone through once for all the pipelines that begin with them.
+
+What unsupervised transformers make of events depends on nothing that comes after them: pipelines with the same first
+steps, that see the same events, each with its label, have the same scaled features. The very calls that river's
+pipeline makes, in its order, but for its own overhead: transform and ask, then learn, transform and learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from river import base, compose
+
+from learners.errors import LearnFailed
+from learners.identity import identify
+from learners.parts import Parts
+from learners.predictor import Predictor
+
+Calls = tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]
+
+
+@dataclass(slots=True)
+class Prefix:
+    """The first steps of one pipeline, shared by those that `join`. `identity` is the same for equal steps."""
+
+    steps: Mapping[str, Any]
+    identity: str
+
+    @classmethod
+    def of(cls, parts: Parts) -> Prefix | None:
+        """Return the first steps of a learner's model; None where it has none, or another order of calls may be seen.
+
+        That is where labels come later, where events have weights, where unsupervised parts learn when asked, and where
+        a copy of the model is made on the way.
+        """
+        model = parts.model
+        plain = parts.pending is None and parts.static_since is None and not parts.weights and not parts.at_question
+        if not plain or parts.board.rivals.static is not None or type(model) is not compose.Pipeline:
+            return None
+        *first, last = model.steps.values()
+        if not first or not all(map(_is_plain, first)) or not isinstance(last, base.Classifier | base.Regressor):
+            return None
+        steps = dict(list(model.steps.items())[:-1])
+        return cls(steps, "|".join(identify(step) for step in first))
+
+    def join(self, parts: Parts) -> Ahead:
+        """Let a pipeline that begins with the same steps, in the same state, have these; it is asked by what is given.
+
+        The learner must then be given what the steps make of events before it is given the events.
+        """
+        parts.model.steps.update(self.steps)
+        parts.model._plan = None  # noqa: SLF001 - it has the old steps; river builds it anew
+        return Ahead(parts)
+
+    def go(self, xs: Sequence[dict[str, Any]]) -> Seen:
+        """Let the steps learn the next events; return what they make of each. Raises LearnFailed."""
+        asked, learned, place = list(xs), list(xs), 0
+        try:
+            for step in self.steps.values():
+                transform, learn = step.transform_one, step.learn_one
+                for place, x in enumerate(learned):
+                    asked[place] = transform(asked[place])
+                    learn(x)
+                    learned[place] = transform(x)
+        except Exception as error:  # as when the whole model learns
+            raise LearnFailed(place, error) from error
+        return Seen(asked, learned)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the last step of a pipeline sees of some events: when it is asked, and when it learns."""
+
+    asked: list[dict[str, Any]]
+    learned: list[dict[str, Any]]
+
+
+class Ahead:
+    """A learner whose model's first steps have gone ahead: only its last step is asked and taught."""
+
+    def __init__(self, parts: Parts) -> None:
+        last = parts.model[-1]
+        self._ask = Predictor(last, parts.recipe.task, probabilities=parts.probabilities).ask
+        self._learn = last.learn_one
+        self._asked: Iterator[Any] = iter(())
+        self._learned: Iterator[Any] = iter(())
+
+    def see(self, seen: Seen) -> None:
+        """Take the next events."""
+        self._asked, self._learned = iter(seen.asked), iter(seen.learned)
+
+    def calls(self) -> Calls:
+        """Return how the next event is asked, and taught."""
+        ask, learn, asked, learned = self._ask, self._learn, self._asked, self._learned
+        return lambda _: ask(next(asked)), lambda _, y: learn(next(learned), y)
+
+
+def _is_plain(step: Any) -> bool:
+    """Tell whether a step is one of river's own, and learns from features alone."""
+    others = compose.TransformerUnion | compose.TransformerProduct | compose.Grouper | compose.FuncTransformer
+    if not isinstance(step, base.Transformer) or isinstance(step, others):
+        return False
+    return type(step).__module__.startswith("river.") and not step._supervised  # noqa: SLF001 - river's way to ask

@@ -1,0 +1,86 @@
+"""What if head had been rolled back: at a place of the course, the model of a stored version takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from store.types import Cursor, Position, Run, Segment
+from stream.backtest.course import Course, Stretch
+from stream.errors import ConfigError
+from stream.log import Ends
+
+
+def turned_back(course: Course, at: Ends, version: int) -> Course:
+    """Return the course on which a version takes over before the first record that lies at or behind a place.
+
+    Where records were merged by their times, before those that were merged with it. Raises `ConfigError` if there is
+    none.
+    """
+    stretches: list[Stretch] = []
+    for number, stretch in enumerate(course.stretches):
+        parts = list(_cut(stretch, at))
+        stretches += parts[:-1]
+        if len(parts) > 1 or _begins_behind(parts[0], at):
+            stretches += [replace(parts[-1], model=version), *course.stretches[number + 1 :]]
+            return replace(course, stretches=tuple(stretches))
+        stretches += parts
+    raise ConfigError(
+        "expected a place within the range for --rollback-at, found nothing to read behind it", "see --from and --to"
+    )
+
+
+def _begins_behind(stretch: Stretch, at: Ends) -> bool:
+    if stretch.ends is not None:
+        places = stretch.position.next_offsets()
+        return all(places[topic].get(p, 0) >= offset for topic, each in at.items() for p, offset in each.items())
+    runs = stretch.segment.runs
+    return bool(runs) and runs[0].start >= at[runs[0].topic].get(runs[0].partition, 0)
+
+
+def _cut(stretch: Stretch, at: Ends) -> Iterator[Stretch]:
+    """Give out a stretch in two where the place lies within it, else whole. What it was live, its end is."""
+    if stretch.ends is not None:
+        reached = stretch.position.next_offsets()
+        if any(
+            reached[t].get(p, 0) < offset < stretch.ends[t].get(p, 0)
+            for t, each in at.items()
+            for p, offset in each.items()
+        ):
+            yield replace(stretch, ends=at)
+            topics = {
+                topic: replace(place, cursors={p: Cursor(offset) for p, offset in at[topic].items()})
+                for topic, place in stretch.position.topics.items()
+            }
+            yield replace(stretch, position=Position(topics), beside=None)
+            return
+        yield stretch
+        return
+    runs = stretch.segment.runs
+    for number, run in enumerate(runs):
+        offset = at[run.topic].get(run.partition, 0)
+        if run.stop > offset and run.kind == "read":
+            before, after = _parted(runs, number, max(run.start, offset))
+            if before:
+                held = [hold for hold in stretch.segment.holds if Segment(before).has_read(hold)]
+                rest = tuple(hold for hold in stretch.segment.holds if hold not in held)
+                yield replace(stretch, segment=Segment(before, tuple(held)), version=None)
+                yield replace(stretch, segment=Segment(after, rest), beside=None)
+                return
+            break
+    yield stretch
+
+
+def _parted(runs: Sequence[Run], number: int, offset: int) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """Return the runs before a place in one of them, and after it."""
+    run = runs[number]
+    if run.merged is not None:
+        first = next(i for i, each in enumerate(runs) if each.merged == run.merged)
+        return tuple(runs[:first]), tuple(runs[first:])
+    if offset == run.start:
+        return tuple(runs[:number]), tuple(runs[number:])
+    before, after = (
+        replace(run, stop=offset, events=0),
+        replace(run, start=offset, events=0),
+    )
+    return (*runs[:number], before), (after, *runs[number + 1 :])

@@ -85,7 +85,7 @@ def backtest(
     grids: str | Sequence[str] = (),
     necessity: bool = False,
     since: Place | None = None,
-    until: Place | Sequence[Place] | None = None,
+    until: Place | list[Place] | None = None,
     start: str | int | None = None,
     rollback_at: str | None = None,
     close: bool = True,
@@ -97,22 +97,21 @@ def backtest(
     """Replay a range of the log through one or more learners, and compare: `tidemark backtest`, with its options.
 
     `learners` are texts as `--learner` has them, or {name: text}. `since` and `until` are the command's `--from` and
-    `--to`: an offset, "v:7", or a time; with `rollback_at` the last of `until` is the version. What-ifs are named as the
-    command's options: `without`, `skip_range`, `shift`, `noise` and `drop` (each a sequence of texts), `delay`, `order`,
-    `seed`. `predictions`: keep what was answered. Raises what the command would exit with, such as `ConfigError`;
-    KeyboardInterrupt keeps what is done, and the same call goes on where it was.
+    `--to`: an offset, "v:7", or a time; with `rollback_at` a list of the end, if there is one, and the version. What-ifs
+    are named as the command's options: `without`, `skip_range`, `shift`, `noise`, `drop` (each a sequence of texts),
+    `delay`, `order`, `seed`. `predictions`: keep what was answered. Raises what the command would exit with, such as
+    `ConfigError`; KeyboardInterrupt keeps what is done, and the same call goes on where it was.
     """
     from stream.backtest.asked import ask  # noqa: PLC0415 - importing this must not wait for river
 
+    ends = until if isinstance(until, list) else [until] if until is not None else []
     asked = ask(
         learners=_texts(learners),
         file=None if candidates is None else Path(candidates),
         grids=_texts(grids),
         necessity=necessity,
         since=_place(since),
-        until=[
-            str(_place(each)) for each in (until if isinstance(until, (list, tuple)) else [until]) if each is not None
-        ],
+        until=[str(_place(each)) for each in ends],
         start=None if start is None else str(start),
         rollback_at=rollback_at,
         close=close,

@@ -7,13 +7,15 @@ pipeline makes, in its order, but for its own overhead: transform and ask, then 
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, NoReturn
 
-from river import base, compose
+from river import base, compose, feature_selection
 
-from learners.errors import LearnFailed
 from learners.identity import identify
 from learners.parts import Parts
 from learners.predictor import Predictor
@@ -23,7 +25,11 @@ Calls = tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]
 
 @dataclass(slots=True)
 class Prefix:
-    """The first steps of one pipeline, shared by those that `join`. `identity` is the same for equal steps."""
+    """The first steps of one pipeline, shared by those that `join`.
+
+    `identity` is the same only for equal steps that have learned the same: a model that goes on from a version shares
+    nothing with one that begins.
+    """
 
     steps: Mapping[str, Any]
     identity: str
@@ -43,7 +49,8 @@ class Prefix:
         if not first or not all(map(_is_plain, first)) or not isinstance(last, base.Classifier | base.Regressor):
             return None
         steps = dict(list(model.steps.items())[:-1])
-        return cls(steps, "|".join(identify(step) for step in first))
+        learned = hashlib.sha256(b"".join(map(pickle.dumps, first))).hexdigest()
+        return cls(steps, "|".join([*map(identify, first), learned]))
 
     def join(self, parts: Parts) -> Ahead:
         """Let a pipeline that begins with the same steps, in the same state, have these; it is asked by what is given.
@@ -55,26 +62,31 @@ class Prefix:
         return Ahead(parts)
 
     def go(self, xs: Sequence[dict[str, Any]]) -> Seen:
-        """Let the steps learn the next events; return what they make of each. Raises LearnFailed."""
-        asked, learned, place = list(xs), list(xs), 0
-        try:
-            for step in self.steps.values():
-                transform, learn = step.transform_one, step.learn_one
+        """Let the steps learn the next events; return what they make of each, up to the first at which one raises."""
+        asked, learned, raised = list(xs), list(xs), None
+        for step in self.steps.values():
+            transform, learn, place = step.transform_one, step.learn_one, 0
+            try:
                 for place, x in enumerate(learned):
                     asked[place] = transform(asked[place])
                     learn(x)
                     learned[place] = transform(x)
-        except Exception as error:  # as when the whole model learns
-            raise LearnFailed(place, error) from error
-        return Seen(asked, learned)
+            except Exception as error:  # noqa: BLE001 - raised again when a model comes to this event
+                raised = error
+                del asked[place:], learned[place:]
+        return Seen(asked, learned, raised)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the last step of a pipeline sees of some events: when it is asked, and when it learns."""
+    """What the last step of a pipeline sees of some events: when it is asked, and when it learns.
+
+    `raised` is what a step before it raised at the next event: whoever is asked for that raises it.
+    """
 
     asked: list[dict[str, Any]]
     learned: list[dict[str, Any]]
+    raised: Exception | None = None
 
 
 class Ahead:
@@ -89,7 +101,8 @@ class Ahead:
 
     def see(self, seen: Seen) -> None:
         """Take the next events."""
-        self._asked, self._learned = iter(seen.asked), iter(seen.learned)
+        asked = seen.asked if seen.raised is None else chain(seen.asked, map(_raise, (seen.raised,)))
+        self._asked, self._learned = iter(asked), iter(seen.learned)
 
     def calls(self) -> Calls:
         """Return how the next event is asked, and taught."""
@@ -97,9 +110,14 @@ class Ahead:
         return lambda _: ask(next(asked)), lambda _, y: learn(next(learned), y)
 
 
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
 def _is_plain(step: Any) -> bool:
-    """Tell whether a step is one of river's own, and learns from features alone."""
+    """Tell whether a step is one of river's own, learns from features alone, and changes only when it learns."""
     others = compose.TransformerUnion | compose.TransformerProduct | compose.Grouper | compose.FuncTransformer
+    others |= feature_selection.PoissonInclusion  # it draws, and remembers, when it transforms
     if not isinstance(step, base.Transformer) or isinstance(step, others):
         return False
     return type(step).__module__.startswith("river.") and not step._supervised  # noqa: SLF001 - river's way to ask

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from learners import LearnFailed, Turn
+from learners import Turn
 from learners.prefix import Prefix, Seen
 from stream.backtest.applied import Applied
-from stream.backtest.trial import Trial, told
+from stream.backtest.trial import Trial
 from stream.gate import Verdicts
 
 
@@ -34,14 +34,10 @@ class Group:
         for trial in self.trials:
             trial.take(verdicts, seen, self.adversary)
 
-    def _go_ahead(self, prefix: Prefix, verdicts: Verdicts) -> Seen | None:
-        """Let the first steps have the events; what they raise ends all trials."""
-        began, seen = time.perf_counter(), None
-        try:
-            seen = prefix.go(verdicts.xs)
-        except LearnFailed as failed:
-            for trial in self.trials:
-                trial.error = trial.error or told(failed, verdicts)
+    def _go_ahead(self, prefix: Prefix, verdicts: Verdicts) -> Seen:
+        """Let the first steps have the events; the time that they take is shared, too."""
+        began = time.perf_counter()
+        seen = prefix.go(verdicts.xs)
         for trial in self.trials:
             trial.seconds += (time.perf_counter() - began) / len(self.trials)
         return seen

@@ -60,7 +60,7 @@ class ModelStore(Resumes, Rebuilds, Trials, Branches):
     def renew(self, genesis: NewVersion, *, config: Mapping[str, Any], who: str) -> tuple[Version, Ref]:
         """Put a new genesis version in the place of head's, which has learned nothing, with another configuration.
 
-        Raises Refused if head has learned something.
+        Raises Refused if head has learned something; what was saved beside it may have.
         """
         return self._surely(
             genesis, lambda on, blob, now: saves.renew(on, self.name, genesis, blob, config=config, who=who, now=now)

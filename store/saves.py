@@ -55,8 +55,10 @@ def renew(
     """Put a new genesis version in the place of one that has learned nothing. Contract: `ModelStore.renew`."""
     epoch = owners.lock(connection, model, now=now)
     snapshots.lock_model(connection, model)
+    head = refs.head(connection, model).version
     for version in snapshots.every(connection, model):
-        if version.accounts.learned or version.accounts.pending:
+        trained = version.version == head or not version.beside
+        if trained and (version.accounts.learned or version.accounts.pending):
             raise Refused(f"expected model {model!r} to have learned nothing, found version {version.version} that has")
     if genesis.run is not None and owners.run_of(connection, model) != genesis.run:
         raise Fenced(expected=epoch - 1, found=epoch)

@@ -34,7 +34,7 @@ from stream.runs import OpenRun, recorded
 from stream.schedule import Policy, Schedule
 from stream.schema import Schema
 from stream.screen import Screen
-from stream.settled import check_settled
+from stream.settled import LEARNER, check_settled
 from stream.sieve import read_rules
 from stream.sources import open_feed
 from stream.stop import Stop
@@ -150,8 +150,14 @@ class _Consumer:
             )
 
     def _mended(self, model: ModelStore, recipe: Recipe) -> bool:
-        """Tell whether the configuration changed before anything was learned: then a new genesis version is made."""
-        return model.config() != self.config.fixed(recipe.identity) and untouched(model)
+        """Tell whether the configuration changed before anything was learned: then a new genesis version is made.
+
+        What was saved beside head may have learned by another recipe, but by the same settings.
+        """
+        now = self.config.fixed(recipe.identity)
+        if model.config() == now:
+            return False
+        return untouched(model, beside={**model.config(), LEARNER: recipe.identity} != now)
 
     def _check(self, model: ModelStore, recipe: Recipe, feed: Feed) -> None:
         """Refuse a configuration that is not the model's, and an environment that is not head's."""
@@ -281,10 +287,10 @@ class _Consumer:
         return Schedule(Policy.of(self.config), time.monotonic(), published_ago_s=ago_s, unpublished=max(0, ahead))
 
 
-def untouched(model: ModelStore) -> bool:
-    """Tell whether nothing was asked yet, in no version."""
-    accounts = [version.accounts for version in model.versions()]
-    return not any(each.learned or each.pending or each.expired for each in accounts)
+def untouched(model: ModelStore, *, beside: bool = True) -> bool:
+    """Tell whether nothing was asked yet, in no version; without `beside`, in none that was head's."""
+    found = [model.head()[0], *(version for version in model.versions() if beside or not version.beside)]
+    return not any(each.accounts.learned or each.accounts.pending or each.accounts.expired for each in found)
 
 
 def reopen(model: ModelStore) -> None:

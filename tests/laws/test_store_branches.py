@@ -124,6 +124,15 @@ def test_a_branch_and_a_connection_that_is_cut(postgres_url: str) -> None:
         assert [v.version for v in found] == [2, 3, 4]
 
 
+def test_what_was_saved_beside_head_does_not_keep_genesis_from_being_renewed(model: ModelStore) -> None:
+    tip = beside(model)[-1]
+    made, _ = model.renew(genesis(b"mended"), config={"b": 2}, who="ann")
+    assert (model.head()[0], model.config(), made.beside) == (made, {"b": 2}, False)
+    model.adopt(tip.version, config={}, who="ann", why="", expected=model.head()[1])
+    with pytest.raises(Refused, match="learned nothing"):
+        model.renew(genesis(b"again"), config={"c": 3}, who="ann")
+
+
 # -- retention
 
 

@@ -311,6 +311,23 @@ def test_a_hold_is_left_behind_and_champion_does_not_follow_what_learned_suspect
     assert head["hold"]
 
 
+def test_a_candidate_that_was_kept_before_the_first_training_binds_nobody(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", stream(1000))
+    world.configure(**setting(BAYES))
+    world.run("backtest", "--save", "--learner", ELEC2, "--workers", "1")
+    (kept,) = [v["version"] for v in world.json("log") if v["learned"]]
+    world.configure(**setting(BAYES, more="window = 7"))
+    assert "window" in told(world, code=2), "it has learned by the old setting"
+    world.configure(**setting(BAYES))
+    assert cumulative(world.train()["scores"]) == bare(naive_bayes.GaussianNB(), stream(1000))
+    world.write_events("events.jsonl", stream(1500))
+    world.configure(**setting())
+    linear = preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.005))
+    assert cumulative(world.train("--from", str(kept))["scores"]) == bare(linear, stream(1500))
+    assert all(each["equal"] is not False for each in world.json("verify", "all"))
+
+
 def test_another_environment_is_refused_unless_accepted(world: World) -> None:
     branch = in_bulk(world, ELEC2, 800)
     model = world.open()

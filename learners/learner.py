@@ -138,8 +138,10 @@ class Learner:
         parts = self._parts
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
         with parts.learning():
-            calls = self.doubt.calls(self._predictor.ask, parts.learn) if self.ahead is None else self.ahead.calls()
-            raw = predict_then_learn(*calls, xs, ys, first)
+            if self.ahead is not None:
+                raw = self.ahead.predict_then_learn(ys, first)
+            else:
+                raw = predict_then_learn(*self.doubt.calls(self._predictor.ask, parts.learn), xs, ys, first)
         outputs = self._answered(xs, raw)
         parts.board.score(xs, ys, outputs, parts.board.rivals.answer(xs, ys))
         parts.learned += len(ys)

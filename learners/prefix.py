@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import length_hint
 from typing import Any, NoReturn
 
 from river import base, compose, feature_selection
 
+from learners.errors import LearnFailed
 from learners.identity import identify
 from learners.parts import Parts
 from learners.predictor import Predictor
-
-Calls = tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]
 
 
 @dataclass(slots=True)
@@ -104,10 +104,17 @@ class Ahead:
         asked = seen.asked if seen.raised is None else chain(seen.asked, map(_raise, (seen.raised,)))
         self._asked, self._learned = iter(asked), iter(seen.learned)
 
-    def calls(self) -> Calls:
-        """Return how the next event is asked, and taught."""
-        ask, learn, asked, learned = self._ask, self._learn, self._asked, self._learned
-        return lambda _: ask(next(asked)), lambda _, y: learn(next(learned), y)
+    def predict_then_learn(self, ys: Sequence[Any], first: int) -> list[Any]:
+        """Return the raw answers to the next events: see `rounds.predict_then_learn`."""
+        raw: list[Any] = []
+        keep, ask, learn, feed = raw.append, self._ask, self._learn, iter(ys)
+        try:
+            for y, asked, learned in zip(feed, self._asked, self._learned, strict=False):
+                keep(ask(asked))
+                learn(learned, y)
+        except Exception as error:  # the model may be the user's own, and raise anything
+            raise LearnFailed(first + len(ys) - length_hint(feed) - 1, error) from error
+        return raw
 
 
 def _raise(error: Exception) -> NoReturn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import platform
 
-from tests.benchmarks import delayed, gate, memory, pending, rebuilding, runs
+from tests.benchmarks import backtesting, delayed, gate, memory, pending, rebuilding, runs
 from tests.benchmarks.alone import alone
 from tests.benchmarks.events import events_of
 from tests.benchmarks.told import told
@@ -42,6 +42,9 @@ def main() -> None:
             rebuilding.compare(name, learner, broker.bootstrap, topic, len(events), chosen.pairs)
         for name, learner in LEARNERS.items():
             gate.compare(name, learner, broker.bootstrap, topic, events[0], len(events), chosen.pairs)
+        for name, learner in LEARNERS.items():
+            backtesting.compare(name, learner, broker.bootstrap, topic, len(events), chosen.pairs)
+        backtesting.share(broker.bootstrap, topic, chosen.pairs)
         gate.measure(50_000, chosen.pairs)
         timed = broker.topic()
         runs.fill(broker.bootstrap, timed, delayed.with_times(events))

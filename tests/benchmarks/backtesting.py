@@ -34,8 +34,10 @@ def share(bootstrap: str, topic: str, pairs: int) -> None:
     for clock, key in (("elapsed", ""), ("processor", ", processor")):
         ratios = [each[f"one pass{key}"] / each[f"one by one{key}"] for each in found]
         print(f"  one pass to {CANDIDATES} passes  {told(ratios, '.3f')} {clock} (at most 0.75 is asked for)")
-    ratios = [each["one pass"] / each["two processes"] for each in found]
-    print(f"  two processes to one  {told(ratios, '.3f')} elapsed (at least 1.7 is asked for)")
+    print(f"Backtest of {CANDIDATES} trees, from Kafka")
+    found = [alone(in_two, bootstrap, topic) for _ in range(pairs)]
+    ratios = [each["one process"] / each["two processes"] for each in found]
+    print(f"  two processes to one   {told(ratios, '.3f')} elapsed, starting them included (at least 1.7 is asked for)")
 
 
 class Clock:
@@ -89,7 +91,7 @@ def train_and_replay(learner: str, bootstrap: str, topic: str) -> dict[str, Any]
 
 
 def many(bootstrap: str, topic: str) -> dict[str, Any]:
-    """Carry out backtests of linear candidates: one by one, all in one pass, and in two processes."""
+    """Carry out backtests of linear candidates: one by one, and all in one pass."""
     _be_quiet()
     clock = Clock()
     texts = [f"preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD({lr}))" for lr in RATES]
@@ -98,8 +100,20 @@ def many(bootstrap: str, topic: str) -> dict[str, Any]:
         one = clock.timed("one by one", _backtest)
         alone = [score for text in texts for score in _scores(one(path, [text], 1))]
         together = clock.timed("one pass", _backtest)(path, texts, 1)
+    assert alone == _scores(together)
+    return clock.took
+
+
+def in_two(bootstrap: str, topic: str) -> dict[str, Any]:
+    """Carry out a backtest of trees in one process, and in two."""
+    _be_quiet()
+    clock = Clock()
+    texts = [f"tree.HoeffdingTreeClassifier(grace_period={100 + 20 * number})" for number in range(CANDIDATES)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = _configure(folder, texts[0], bootstrap, topic)
+        together = clock.timed("one process", _backtest)(path, texts, 1)
         apart = clock.timed("two processes", _backtest)(path, texts, 2)
-    assert alone == _scores(together) == _scores(apart)
+    assert _scores(together) == _scores(apart)
     return clock.took
 
 

@@ -99,8 +99,8 @@ def backtest(
     `learners` are texts as `--learner` has them, or {name: text}. `since` and `until` are the command's `--from` and
     `--to`: an offset, "v:7", or a time; with `rollback_at` a list of the end, if there is one, and the version.
     What-ifs are named as the command's options: `without`, `skip_range`, `shift`, `noise`, `drop` (each a sequence of
-    texts), `delay`, `order`, `seed`. `predictions`: keep what was answered. Raises what the command would exit with, such as
-    `ConfigError`; KeyboardInterrupt keeps what is done, and the same call goes on where it was.
+    texts), `delay`, `order`, `seed`. `predictions`: keep what was answered. Raises what the command would exit with,
+    such as `ConfigError`; KeyboardInterrupt keeps what is done, and the same call goes on where it was.
     """
     from stream.backtest.asked import ask  # noqa: PLC0415 - importing this must not wait for river
 

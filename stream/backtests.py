@@ -48,6 +48,7 @@ Close = Annotated[bool, typer.Option("--close/--no-close", help="At the end, rev
 
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV: a candidate a line, best first.")]
 Points = Annotated[Path | None, typer.Option("--points", help="Write the score series, as CSV.")]
+Page = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write the page of it, as HTML.")]
 
 
 @backtests.command()
@@ -75,6 +76,7 @@ def backtest(
     close: Close = True,
     csv: Csv = False,
     points: Points = None,
+    report: Page = None,
     json: Json = False,
 ) -> None:
     """Replay a range of the log through one or more learners, and compare. Moves nothing.
@@ -94,5 +96,5 @@ def backtest(
     who: Any = {"learners": learner or (), "file": candidates, "grids": grid or (), "necessity": necessity}
     where: Any = {"since": since, "until": until or (), "start": start, "rollback_at": rollback_at}
     asked = ask(**who, **where, close=close, save=save, whatif=whatif)
-    telling = backtesting.Telling("json" if json else "csv" if csv else "table", points)
+    telling = backtesting.Telling("json" if json else "csv" if csv else "table", points, report)
     end(well=backtesting.backtest(config, asked, workers=workers, telling=telling))

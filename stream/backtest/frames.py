@@ -17,6 +17,10 @@ from stream.backtest.leaderboard import Gap, leaderboard
 from stream.backtest.trial import SPANS, Outcome
 from stream.report.told import instant
 
+POINTS_FEW = 20
+STEPS = 200
+"""Places of a curve that has few points of its own; its first twentieth, which leaps, is left out."""
+
 NO_GAP = Gap(0.0, None, None, None)
 
 
@@ -120,6 +124,20 @@ def series(found: Found, outcome: Outcome) -> list[tuple[int, Scores, Point]]:
         )
         for point in outcome.points
     ]
+
+
+def curve(found: Found, outcome: Outcome, metric: str, span: str) -> list[tuple[int, float]]:
+    """Return (events learned in the range, value) along a metric.
+
+    Of what is compared it is made from the values of single events, where there are few points.
+    """
+    board = leaderboard(found)
+    points = [(events, scores[metric].get(span)) for events, scores, _ in series(found, outcome)]
+    many = len(outcome.values)
+    if metric == board.metric and len(points) < POINTS_FEW and many:
+        places = sorted({many * step // STEPS for step in range(STEPS // 20, STEPS + 1)} - {0})
+        points = [*_means(found, outcome, metric, places).items()]
+    return [(events, value) for events, value in points if value is not None]
 
 
 def _means(found: Found, outcome: Outcome, metric: str, places: Sequence[int]) -> dict[int, float | None]:

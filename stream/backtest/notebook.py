@@ -20,6 +20,8 @@ from typing import Any
 from stream.backtest.frame import Frame
 
 Place = str | int | datetime
+CHANGES = ("without", "skip_range", "shift", "noise", "drop")
+"""What-ifs of which there may be several: one text, or a sequence of texts."""
 
 
 class Backtested:
@@ -74,7 +76,8 @@ class Backtested:
 
         board = leaderboard(self.found)
         lines = [told.asked(self.found), *told.below(board), *told.verdict(self.verdict, board)]
-        return "\n".join([*lines, *([] if self.found.course is None else [told.check(self.found)])])
+        lines += [] if self.found.course is None else [told.check(self.found), *told.saved(self.found)]
+        return "\n".join(lines)
 
 
 def backtest(
@@ -117,7 +120,7 @@ def backtest(
         close=close,
         save=save,
         answers=predictions,
-        whatif=whatif,
+        whatif={name: _texts(each) if name in CHANGES else each for name, each in whatif.items()},
     )
     return Backtested(*_carried_out(Path(config), asked, workers))
 

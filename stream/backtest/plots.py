@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stream.backtest.asked import Found
-from stream.backtest.frames import series
+from stream.backtest.frames import curve, series
 from stream.backtest.leaderboard import Leaderboard, Line, leaderboard
 from stream.errors import ConfigError
-from stream.report.figures import Figure, baseline_style, dots, figure, line, thinned
+from stream.report.figures import BASELINE_LINES, Figure, dots, figure, line, thinned
 from stream.report.told import count, hover, score
 
-COLORS = ("model", "one", "three", "faded", "five", "six")
-"""Of the best candidates, in order: variables of the page's style; the others share one."""
+COLORS = ("model", "one", "six", "five", "faded", "seven")
+"""Of the best candidates, in order: variables of the page's style; the others share one, and so do baselines."""
 BASELINES_FAR = 3.0
 """A baseline that is further off than so many times what candidates span does not set the scale."""
 DIFFERENCES_MAX = 30
+SLICES_MAX = 20
+LABEL_CHARS_MAX = 24
 LIGHT = {
     "paper": "#ffffff", "card": "#ffffff", "ink": "#20262b", "soft": "#646d75", "line": "#e3e0d8", "ghost": "#d3d0c8",
-    "model": "#0d6a73", "one": "#b4712a", "two": "#77797c", "three": "#8a5a83", "faded": "#8f7ab8", "five": "#5d7f34",
-    "six": "#b23a6a",
+    "model": "#0d6a73", "one": "#b4712a", "two": "#77797c", "faded": "#8f7ab8", "five": "#5d7f34",
+    "six": "#3f6fb5", "seven": "#b5487e",
 }  # fmt: skip
 """The page's colours, for a notebook."""
 
@@ -34,50 +37,65 @@ def color(place: int) -> str:
 
 
 def scores(found: Found, board: Leaderboard, metric: str) -> Figure | None:
-    """Return a metric over events: all so far; None if there is no point. The best are drawn last, and on top."""
+    """Return a metric over events: all so far; None if there is no point. The best are drawn last, and on top.
+
+    Its key "outside" names the baselines that are not within its heights.
+    """
     span = board.spans[metric]
     lines = []
     for place, each in reversed([*enumerate(board.lines)]):
         if each.outcome is None:
             continue
-        known = [(events, values[metric].get(span)) for events, values, _ in series(found, each.outcome)]
-        known = thinned([(events, value) for events, value in known if value is not None])
+        known = thinned(curve(found, each.outcome, metric, span))
         told = [hover(f"{each.name}: {metric} {score(value)}", f"{count(events)} events") for events, value in known]
         style = {"color": color(place), "width": 2.5 if each.leads else 1.75}
         name = hover(each.name)
         lines.append(line([x for x, _ in known], [y for _, y in known], style, text=told, name=name, legendrank=place))
-    below = _baselines(found, metric, span)
+    named = _baselines(found, metric, span)
+    below = [*named.values()]
     if not any(each["x"] for each in lines):
         return None
-    return figure(
+    heights = _heights(lines, below)
+    drawn = figure(
         [*below, *lines],
         alt=f"{metric} over events",
         height=320,
         xaxis={"tickformat": "~s", "nticks": 6, "showgrid": False, "title": {"text": "learned events", "standoff": 8}},
-        yaxis={"nticks": 6, **_heights(lines, below)},
+        yaxis={"nticks": 6, **({"range": heights} if heights else {})},
     )
+    low, high = heights or (-math.inf, math.inf)
+    outside = [name for name, each in named.items() if not any(low <= y <= high for y in each["y"])]
+    return {**drawn, "outside": outside}
 
 
-def _baselines(found: Found, metric: str, span: str) -> list[Figure]:
+def _baselines(found: Found, metric: str, span: str) -> dict[str, Figure]:
     first = found.outcomes.get(0)
-    if first is None:
-        return []
-    points = series(found, first)
-    drawn = []
-    for index, name in enumerate(first.baselines):
+    points = [] if first is None else series(found, first)
+    drawn = {}
+    for index, name in enumerate({} if first is None else first.baselines):
         known = [(events, point.baselines.get(name, {}).get(metric, {}).get(span)) for events, _, point in points]
         kept = thinned([(events, value) for events, value in known if value is not None])
-        drawn.append(line([x for x, _ in kept], [y for _, y in kept], baseline_style(index), name=hover(name)))
-    return [each for each in drawn if each["x"]]
+        if kept:
+            drawn[name] = line([x for x, _ in kept], [y for _, y in kept], _dashed(index), name=hover(name))
+    return drawn
 
 
-def _heights(lines: Sequence[Figure], below: Sequence[Figure]) -> dict[str, Any]:
+def dash(index: int) -> str:
+    """Return how the n-th baseline is dashed."""
+    return BASELINE_LINES[index % len(BASELINE_LINES)][1]
+
+
+def _dashed(index: int) -> Mapping[str, Any]:
+    return {"color": "var(--two)", "dash": dash(index), "width": 1.5}
+
+
+def _heights(lines: Sequence[Figure], below: Sequence[Figure]) -> list[float] | None:
     """Return the range of heights, where a baseline is so far off that nothing could be told apart."""
     ys = [y for each in lines for y in each["y"]]
     low, high = min(ys), max(ys)
     room = max(high - low, 1e-9)
     far = [y for each in below for y in each["y"] if not low - BASELINES_FAR * room <= y <= high + BASELINES_FAR * room]
-    return {"range": [low - 0.1 * room, high + 0.1 * room]} if far else {}
+    return [low - 0.1 * room, high + 0.1 * room] if far else None
 
 
 def differences(board: Leaderboard) -> Figure | None:
@@ -112,6 +130,54 @@ def differences(board: Leaderboard) -> Figure | None:
             "ticklen": 0,
         },
     )
+
+
+def slices(board: Leaderboard, field: str, metric: str) -> Figure | None:
+    """Return a metric for each value of a field, a dot a candidate, the value with the most events on top."""
+    drawn: list[Figure] = []
+    leader = next((each for each in board.lines if field in sliced(each)), None)
+    if leader is None:
+        return None
+    most = sorted(sliced(leader)[field].items(), key=lambda item: -item[1]["events"])[:SLICES_MAX]
+    for place, each in reversed([*enumerate(board.lines[: len(COLORS)])]):
+        values = sliced(each).get(field, {})
+        scored = [(row, values.get(value, {}).get("scores", {}).get(metric, {})) for row, (value, _) in enumerate(most)]
+        known = [
+            (row, found[board.spans[metric]]) for row, found in scored if found.get(board.spans[metric]) is not None
+        ]
+        told = [hover(f"{each.name}", f"{most[row][0]}: {metric} {score(value)}") for row, value in known]
+        marker = {"size": 9, "color": color(place)}
+        drawn.append(
+            dots([value for _, value in known], [row for row, _ in known], marker, told, name=hover(each.name))
+        )
+    if not any(each["x"] for each in drawn):
+        return None
+    names = [f"{value if len(value) <= LABEL_CHARS_MAX else value[:LABEL_CHARS_MAX] + '…'}" for value, _ in most]
+    return figure(
+        drawn,
+        alt=f"{metric} by {field}",
+        height=70 + 24 * len(most),
+        xaxis={"nticks": 6, "title": {"text": hover(metric), "standoff": 8}},
+        yaxis={
+            "tickvals": [*range(len(most))],
+            "ticktext": [hover(f"{name}  {count(of['events'])}") for name, (_, of) in zip(names, most, strict=True)],
+            "range": [len(most) - 0.5, -0.5],
+            "fixedrange": True,
+            "showline": False,
+            "ticklen": 0,
+        },
+    )
+
+
+def sliced(each: Line) -> Mapping[str, Any]:
+    """Return the slices of a candidate; none of one whose slices are of its whole life."""
+    found: Mapping[str, Any] = {} if each.outcome is None or went_on(each) else each.outcome.details.get("slices", {})
+    return found
+
+
+def went_on(each: Line) -> bool:
+    """Tell whether a candidate went on from a version: what it keeps beside its scores is of its whole life."""
+    return each.outcome is not None and each.outcome.accounts[0] > each.outcome.learned
 
 
 def _half(each: Line, middle: float, side: int) -> float:

@@ -194,6 +194,12 @@ def names(found: Sequence[str]) -> str:
     return ", ".join(found[:NAMES_MAX]) + more
 
 
+def saved(found: Found) -> list[str]:
+    """Say which versions were made."""
+    made = [f"{found.candidates[number].name} as version {version}" for number, version in found.saved.items()]
+    return [f"saved beside head: {names(made)}"] if made else []
+
+
 def check(found: Found) -> str:
     """Say whether the live scores were replayed, and how many versions and events were compared."""
     versions = max((outcome.live for outcome in found.outcomes.values()), default=0)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,9 @@ from stream.backtest.leaderboard import leaderboard
 from stream.backtest.run import Backtest
 from stream.commands.opened import console, print_json, print_table
 from stream.commands.progress import progress
+from stream.commands.reporting import require_extra, write_page
 from stream.config import Config, read_config
+from stream.environment import environment
 from stream.errors import ConfigError
 from stream.runs import recorded
 from stream.stop import Stop
@@ -35,6 +38,7 @@ class Telling:
 
     form: Literal["table", "json", "csv"] = "table"
     points: Path | None = None
+    page: Path | None = None
 
 
 def backtest(path: Path, ask: Ask, *, workers: int | None, telling: Telling) -> bool:
@@ -53,6 +57,8 @@ def backtest(path: Path, ask: Ask, *, workers: int | None, telling: Telling) -> 
     if telling.points is not None:
         with telling.points.open("w", encoding="utf-8", newline="") as out:
             points_frame(found).write_csv(out)
+    if telling.page is not None:
+        _write(found, config, run, telling.page, interrupted=stop.requested)
     if stop.requested:
         sys.stderr.write("interrupted: the same command goes on where it was\n")
     return not stop.requested and found.replays_live is not False
@@ -60,9 +66,20 @@ def backtest(path: Path, ask: Ask, *, workers: int | None, telling: Telling) -> 
 
 def _check(telling: Telling) -> None:
     """Raise `ConfigError` for a file that cannot be written: now, not when all is done."""
-    for option, file in (("--points", telling.points),):
+    if telling.page is not None:
+        require_extra()
+    for option, file in (("--points", telling.points), ("--report", telling.page)):
         if file is not None and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)):
             raise ConfigError(f"expected a file that can be written, found {option} {file}", "name another file")
+
+
+def _write(found: Found, config: Config, run: int, output: Path, *, interrupted: bool) -> None:
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - an extra
+
+    from stream.backtest.page import About, render  # noqa: PLC0415 - needs the extra
+
+    about = About(config.model.name, run, datetime.now(UTC), environment(), interrupted)
+    write_page(render(found, about, get_plotlyjs()), output, "--report")
 
 
 @contextmanager
@@ -100,6 +117,6 @@ def tell(found: Found) -> None:
         print_table(told.asked(found), told.columns(board), told.table(board))
     lines = [] if board.lines else [told.asked(found)]
     lines += [*told.below(board), *told.verdict(found.verdict, board)]
-    lines += [] if found.course is None else [told.check(found)]
+    lines += [] if found.course is None else [told.check(found), *told.saved(found)]
     for line in lines:
         console().print(line, highlight=False, markup=False, soft_wrap=True)

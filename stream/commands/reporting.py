@@ -20,7 +20,7 @@ MOVES_TOLD = 5
 def report(path: Path, selector: str, *, output: Path | None, as_json: bool) -> None:
     """Write the page and tell the main numbers; as JSON it is all numbers, and the page is written only if asked."""
     if output is not None or not as_json:
-        _require_extra()
+        require_extra()
     with opened_model(path) as (_, model):
         found = gather(model, selector, now=datetime.now(UTC))
     if output is not None or not as_json:
@@ -33,7 +33,8 @@ def report(path: Path, selector: str, *, output: Path | None, as_json: bool) -> 
     console().print(f"\nwritten: {output}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
+    """Raise `ConfigError` where what a page needs is not installed."""
     for name in EXTRA:
         if importlib.util.find_spec(name) is None:
             raise ConfigError(
@@ -47,14 +48,21 @@ def _write(found: Report, output: Path) -> None:
 
     from stream.report.page import render  # noqa: PLC0415 - needs the extra
 
-    page = render(found, get_plotlyjs()).encode("utf-8", "replace")
+    write_page(render(found, get_plotlyjs()), output, "-o")
+
+
+def write_page(html: str, output: Path, option: str) -> None:
+    """Write a page whole, or not at all; `option` names its file. Raises `StreamError`."""
+    page = html.encode("utf-8", "replace")
     half = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         half.write_bytes(page)
         half.replace(output)  # whoever has it open sees the old page or the new one
     except OSError as error:
         half.unlink(missing_ok=True)
-        raise StreamError(f"{output} cannot be written: {error.strerror}", "name another file with -o") from error
+        raise StreamError(
+            f"{output} cannot be written: {error.strerror}", f"name another file with {option}"
+        ) from error
 
 
 def _tell(found: Report) -> None:

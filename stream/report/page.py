@@ -1,4 +1,4 @@
-"""One self-contained page of a report: it asks no network for anything, and nothing in it can.
+"""The self-contained page of a report: it asks no network for anything, and nothing in it can.
 
 The plots are drawn by plotly.js, which the package plotly carries. Text that others wrote (names, reasons, values)
 is escaped by jinja, in plots by `told.hover`, and in the data by `_embedded`; should that fail, the page's policy runs
@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,14 +27,10 @@ _HERE = Path(__file__).parent
 def render(report: Report, plotly_js: str) -> str:
     """Return the page as HTML. `plotly_js` is the text of plotly.js."""
     panels = series.panels(report)
-    figures = drawn(report, panels)
-    script = (_HERE / "page.js").read_text(encoding="utf-8")
-    page = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    page.filters.update(
-        score=told.score, count=told.count, moment=told.moment, duration=told.duration, instant=told.instant
-    )
-    page.globals["share"] = told.share
-    return page.get_template("page.html").render(
+    return page(
+        "page.html",
+        drawn(report, panels),
+        plotly_js,
         report=report,
         panels=panels,
         key=sections.key(report),
@@ -50,6 +47,19 @@ def render(report: Report, plotly_js: str) -> str:
         settings=sections.settings(report),
         unsupervised=sections.unsupervised(report),
         event_time=series.event_time(report),
+    )
+
+
+def page(template: str, figures: Mapping[str, Figure], plotly_js: str, **values: Any) -> str:
+    """Return a page of this room: a template on top of `base.html`, with its plots and what it tells."""
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    made = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made.filters.update(
+        score=told.score, count=told.count, moment=told.moment, duration=told.duration, instant=told.instant
+    )
+    made.globals["share"] = told.share
+    return made.get_template(template).render(
+        **values,
         figures=figures,
         embedded=_embedded(figures),
         style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file

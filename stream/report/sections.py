@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from store.history import Outline
 from stream.report.figures import BASELINE_LINES
@@ -106,7 +106,16 @@ def parts(report: Report) -> list[tuple[str, int, float]]:
     return [(name, report.events[name], report.events[name] / read if read else 0.0) for name in names]
 
 
-def confusion(report: Report) -> list[tuple[str, list[Cell], int]]:
+class Judged(Protocol):
+    """What has details of what it answered: a version's report, or a candidate of a backtest."""
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """As `store.types.Proof` has them."""
+        ...
+
+
+def confusion(report: Judged) -> list[tuple[str, list[Cell], int]]:
     """Return (label, cells, events) for each label; the cells are in the same order.
 
     Of many labels the most frequent come first, and the rest is one.

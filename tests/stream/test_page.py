@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import plotly.graph_objects as go
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from plotly.offline import get_plotlyjs
 
 from store import ModelStore, Store
@@ -23,32 +18,13 @@ from stream.report.page import _embedded, render
 from stream.report.page import drawn as figures_of
 from stream.report.series import panels
 from tests.store.values import genesis
+from tests.stream.pages import PHONE, Opens, check, drawn
 from tests.stream.telling import EVIL, told_store
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
 MODEL_LIGHT = "rgb(13, 106, 115)"
-NETWORK = "MAP * ~NOTFOUND"
 
-Opens = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A real headless Chromium; no host has an address in it."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        reason = f"no browser: expected one of {', '.join(names)}; apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", f"--host-resolver-rules={NETWORK}"]
-        started = playwright.chromium.launch(executable_path=found, args=arguments)
-        yield started
-        started.close()
+pytest_plugins = ["tests.stream.browsing"]
 
 
 @pytest.fixture(scope="module")
@@ -59,71 +35,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ModelStore,
 
 
 @pytest.fixture
-def asked() -> list[str]:
-    """The addresses that pages asked for."""
-    return []
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What pages wrote to their console, and what was raised in them."""
-    return []
-
-
-@pytest.fixture
-def opens(browser: Browser, tmp_path: Path, asked: list[str], complaints: list[str]) -> Iterator[Opens]:
-    """Open a report's page, drawn. After the test: it asked for nothing but its file, and complained of nothing."""
-    file = tmp_path / "report.html"
-
-    def listen(message: ConsoleMessage) -> None:
-        complaints.append(message.text)
-
-    def ask(request: Request) -> None:
-        asked.append(request.url)
-
-    contexts = []
-
-    def opened(report: Report, *, viewport: Any = DESK, scheme: str = "light") -> Page:
-        file.write_text(render(report, get_plotlyjs()), encoding="utf-8")
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, offline=True)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", listen)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", ask)
-        page.goto(file.as_uri())
-        page.wait_for_selector("html[data-drawn]", timeout=60_000)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert asked == [file.as_uri()] * len(contexts)
-    assert complaints == []
+def opens(opens_page: Opens) -> Opens:
+    """Open a report's page, drawn."""
+    return lambda report, **how: opens_page(render(report, get_plotlyjs()), **how)
 
 
 def figures(report: Report) -> dict[str, Figure]:
     return figures_of(report, panels(report))
-
-
-def drawn(page: Page, name: str) -> dict[str, Any]:
-    """Return a plot as it is in the browser: its size, its texts, how many of its parts are drawn."""
-    found: dict[str, Any] = page.evaluate(
-        """name => {
-            const plot = document.getElementById(`plot-${name}`), svg = plot.querySelector("svg.main-svg");
-            const box = svg.getBoundingClientRect();
-            const all = (what) => [...plot.querySelectorAll(what)];
-            return {
-                width: box.width, height: box.height, texts: all("text").map(each => each.textContent),
-                lines: all("path.js-line").map(each => [each.style.stroke, each.getAttribute("d").length]),
-                points: all(".scatterlayer path.point").length, bars: all(".barlayer .point path").length,
-                shapes: all(".shapelayer path").length,
-                data: plot.data,
-            };
-        }""",
-        name,
-    )
-    return found
 
 
 def test_every_plot_is_drawn_with_the_store_s_values(told: tuple[ModelStore, Report], opens: Opens) -> None:
@@ -310,10 +228,6 @@ def test_plotly_knows_every_setting_of_every_plot(told: tuple[ModelStore, Report
         assert check(figure) == figure["data"]
     with pytest.raises(ValueError, match="colour"):
         check({"data": [{"type": "scatter", "line": {"colour": "red"}}], "layout": {}})
-
-
-def check(figure: Figure) -> Any:
-    return go.Figure(data=figure["data"], layout=figure["layout"]).to_plotly_json()["data"]
 
 
 def test_many_points_are_thinned_and_the_last_is_kept(told: tuple[ModelStore, Report]) -> None:

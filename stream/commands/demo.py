@@ -156,11 +156,11 @@ def _roll_back(config: Path, out: Console, total: int) -> None:
     out.rule("4. roll a running trainer back")
     with running(config) as (trainer, model):
         wait(lambda: (b := model.heartbeat()) is not None and b.state == "idle", trainer)
-        target = model.versions()[len(model.versions()) // 2]
+        before, target = model.head()[0], model.versions()[len(model.versions()) // 2]
         out.print(f"$ tidemark rollback {target.version} --rewind --reason 'was it the storm?'")
         model.move("head", target.version, kind="rewind", who="demo", why="was it the storm?")
         asked = time.monotonic()
-        wait(lambda: (b := model.heartbeat()) is not None and b.read < total, trainer)
+        wait(lambda: (b := model.heartbeat()) is not None and b.version != before.version, trainer)
         out.print(f"the trainer followed within {time.monotonic() - asked:.1f} s, without a restart")
         watch(model, trainer, total, lambda read: read >= total)
     head = head_of(config)

@@ -13,7 +13,7 @@ from learners.intervals import Bounded
 from store.types import Scores
 from stream.backtest.asked import Found
 from stream.backtest.frame import Frame, framed
-from stream.backtest.leaderboard import Gap, leaderboard
+from stream.backtest.leaderboard import Gap, leaderboard, went_on
 from stream.backtest.trial import SPANS, Outcome
 from stream.report.told import instant
 
@@ -58,7 +58,8 @@ def scores_frame(found: Found) -> Frame:
     board = leaderboard(found)
     scored = [(line.name, False, line.outcome.scores) for line in board.lines if line.outcome is not None]
     first = found.outcomes.get(0)
-    scored += [(name, True, scores) for name, scores in ({} if first is None else first.baselines).items()]
+    if first is not None and not went_on(first):
+        scored += [(name, True, scores) for name, scores in first.baselines.items()]
     spans = [span for span in SPANS if any(span in each for _, _, scores in scored for each in scores.values())]
     lines = [
         (name, baseline, metric, *(values.get(span) for span in spans))
@@ -76,10 +77,10 @@ def points_frame(found: Found) -> Frame:
     board = leaderboard(found)
     drawn = [(line.name, False, series(found, line.outcome)) for line in board.lines if line.outcome is not None]
     first = found.outcomes.get(0)
-    points = [] if first is None else series(found, first)
+    points = [] if first is None or went_on(first) else series(found, first)
     drawn += [
         (name, True, [(events, point.baselines.get(name, {}), point) for events, _, point in points])
-        for name in ({} if first is None else first.baselines)
+        for name in (first.baselines if first is not None and points else ())
     ]
     scored = [(metric, span) for metric in board.spans for span in ("cumulative", "window", "faded")]
     names = [f"{metric}_{span}" for metric, span in scored]

@@ -9,7 +9,7 @@ from typing import Any
 
 from stream.backtest import plots, told
 from stream.backtest.asked import Found
-from stream.backtest.leaderboard import Leaderboard, leaderboard
+from stream.backtest.leaderboard import Leaderboard, leaderboard, went_on
 from stream.report.figures import Figure
 from stream.report.page import page
 from stream.report.sections import Tile, confusion
@@ -94,7 +94,9 @@ def _key(board: Leaderboard) -> list[tuple[str, str, str]]:
     """Return (what, colour, dash) of the lines in the plots of scores."""
     key = [(line.name, plots.color(place), "bold") for place, line in enumerate(board.lines[: len(plots.COLORS)])]
     key += [("other candidates", plots.color(len(plots.COLORS)), "bold")] if len(board.lines) > len(key) else []
-    return key + [(line.name, "var(--two)", plots.dash(index)) for index, line in enumerate(board.baselines)]
+    dashed = [(line.name, "var(--two)", plots.dash(index)) for index, line in enumerate(board.baselines)]
+    first = next((line.outcome for line in board.lines if line.number == 0), None)
+    return key + (dashed if first is not None and not went_on(first) else [])
 
 
 def _fields(board: Leaderboard) -> list[str]:
@@ -104,7 +106,7 @@ def _fields(board: Leaderboard) -> list[str]:
 
 def _matrices(board: Leaderboard) -> list[tuple[str, Any]]:
     """Return (candidate, lines of its confusion matrix) of the best."""
-    known = [(line.name, confusion(line.outcome)) for line in board.lines if line.outcome and not plots.went_on(line)]
+    known = [(line.name, confusion(line.outcome)) for line in board.lines if line.outcome and not went_on(line.outcome)]
     return [(name, lines) for name, lines in known if lines][:MATRICES_MAX]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from stream.backtest.asked import Found
 from stream.backtest.frames import curve, series
-from stream.backtest.leaderboard import Leaderboard, Line, leaderboard
+from stream.backtest.leaderboard import Leaderboard, Line, leaderboard, went_on
 from stream.errors import ConfigError
 from stream.report.figures import BASELINE_LINES, Figure, dots, figure, line, thinned
 from stream.report.told import count, hover, score
@@ -70,9 +70,9 @@ def scores(found: Found, board: Leaderboard, metric: str) -> Figure | None:
 
 def _baselines(found: Found, metric: str, span: str) -> dict[str, Figure]:
     first = found.outcomes.get(0)
-    points = [] if first is None else series(found, first)
+    points = [] if first is None or went_on(first) else series(found, first)
     drawn = {}
-    for index, name in enumerate({} if first is None else first.baselines):
+    for index, name in enumerate(first.baselines if first is not None and points else ()):
         known = [(events, point.baselines.get(name, {}).get(metric, {}).get(span)) for events, _, point in points]
         kept = thinned([(events, value) for events, value in known if value is not None])
         if kept:
@@ -171,13 +171,10 @@ def slices(board: Leaderboard, field: str, metric: str) -> Figure | None:
 
 def sliced(each: Line) -> Mapping[str, Any]:
     """Return the slices of a candidate; none of one whose slices are of its whole life."""
-    found: Mapping[str, Any] = {} if each.outcome is None or went_on(each) else each.outcome.details.get("slices", {})
+    found: Mapping[str, Any] = (
+        {} if each.outcome is None or went_on(each.outcome) else each.outcome.details.get("slices", {})
+    )
     return found
-
-
-def went_on(each: Line) -> bool:
-    """Tell whether a candidate went on from a version: what it keeps beside its scores is of its whole life."""
-    return each.outcome is not None and each.outcome.accounts[0] > each.outcome.learned
 
 
 def _half(each: Line, middle: float, side: int) -> float:

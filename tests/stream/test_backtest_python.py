@@ -150,6 +150,17 @@ def test_what_is_wrong_is_raised_with_what_to_do(world: World) -> None:
     assert "absent.toml" in said[1]
 
 
+def test_what_ifs_are_named_as_the_options_of_the_command(world: World) -> None:
+    script = (
+        "from stream.backtest import backtest\n"
+        "print(backtest(until=100, shift='is_popular=+1', drop=['https'], order='reversed'))\nbacktest(shuffle=1)"
+    )
+    done = python(world.folder, "-c", script)
+    assert done.stdout.splitlines()[0].endswith("from genesis; drop https; shift is_popular by +1; order reversed")
+    assert "TypeError" in done.stderr
+    assert "shuffle" in done.stderr
+
+
 def test_predictions_are_there_if_asked_for(world: World) -> None:
     script = ASK.format(more="").replace(", predictions=True", ", until=50") + "found.predictions"
     done = python(world.folder, "-c", script)

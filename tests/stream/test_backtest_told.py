@@ -96,6 +96,37 @@ def test_a_spreadsheet_gets_a_line_a_candidate_and_a_line_a_point(tmp_path: Path
     assert {line["candidate"] for line in series if line["baseline"] == "True"} == {"NoChange", "Prior"}
 
 
+def test_the_series_of_a_learner_that_goes_on_from_a_version_is_of_the_range_alone(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", pattern(400))
+    more = "[validation]\nmetrics = ['Accuracy', 'F1']\nwindow = 50\n[snapshots]\nevery_events = 100"
+    world.configure(log="file:events.jsonl", learner=PRIOR, more=more)
+    world.train()
+    lines = world.run("backtest", "--start", "3", "--points", "series.csv").stdout.splitlines()
+    assert lines[0] == "200 events: events[0] 200 to 400, the live learner from version 3 on"
+    assert [line.split("  ")[0] for line in lines[3:5]] == ["NoChange (whole life)", "Prior (whole life)"]
+    with (tmp_path / "series.csv").open(encoding="utf-8") as file:
+        series = [*csv.DictReader(file)]
+    assert {line["candidate"] for line in series} == {"live"}
+    rights = [number % 4 != 3 for number in range(200, 400)]
+    assert [(int(line["events"]), float(line["Accuracy_cumulative"])) for line in series] == [
+        (events, sum(rights[:events]) / events) for events in (50, 100, 150, 200)
+    ]
+    assert "F1_window" in series[0]
+    assert "F1_cumulative" not in series[0]
+
+
+def test_what_was_changed_stands_in_the_first_line(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write_events("events.jsonl", pattern(40))
+    world.configure(log="file:events.jsonl", learner=PRIOR)
+    line = world.run("backtest", "--skip-range", "0..8", "--shift", "a=+2").stdout.splitlines()[0]
+    assert line.startswith("32 events: events[0] 0 to 40, from genesis; skip ")
+    assert line.endswith("; shift a by +2")
+    told = world.run("backtest", "--learner", f"none = {NO_CHANGE}", "--save").stdout.splitlines()[-1]
+    assert told.startswith("saved beside head: none as version ")
+
+
 def test_a_backtest_of_what_was_never_live_says_so(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.write_events("events.jsonl", pattern(40))

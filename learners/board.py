@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from learners.baselines import baselines
@@ -20,8 +20,44 @@ from learners.static import NAME, Static
 from learners.sums import Columns
 from learners.weights import UNWEIGHTED, Weights, age_of
 
-Listener = Callable[[Sequence[Any], Outputs, Sequence[Columns], Sequence[float] | None], None]
-"""Is given judged events: labels, the model's answers, the columns of each of its scores, and weights if any."""
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Judged events, as columns: features, labels, the model's answers and those of the rivals, weights if any.
+
+    `columns` are those that each score of the model made of them. `numbers` are those in which they were asked, where
+    labels come later; None elsewhere.
+    """
+
+    xs: Sequence[Mapping[str, Any]]
+    ys: Sequence[Any]
+    outputs: Outputs
+    beside: Mapping[str, Outputs]
+    weights: Sequence[float] | None
+    columns: Sequence[Columns]
+    numbers: Sequence[int] | None
+
+    def since(self, first: int) -> Judged:
+        """Return them without those that were asked before the number `first`. Labels come later."""
+        assert self.numbers is not None, "asked where labels come later"
+        kept = [place for place, number in enumerate(self.numbers) if number >= first]
+
+        def of(column: Sequence[Any]) -> list[Any]:
+            return [column[place] for place in kept] if len(column) else []
+
+        return Judged(
+            of(self.xs),
+            of(self.ys),
+            Outputs(of(self.outputs.labels), of(self.outputs.numbers)),
+            {name: Outputs(of(each.labels), of(each.numbers)) for name, each in self.beside.items()},
+            None if self.weights is None else of(self.weights),
+            [tuple(of(column) for column in columns) for columns in self.columns],
+            of(self.numbers),
+        )
+
+
+Listener = Callable[[Judged], None]
+"""Is given each judged stretch of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +147,29 @@ class Board:
         outputs: Outputs,
         beside: Sequence[Outputs],
         ages: Sequence[float] = (),
+        numbers: Sequence[int] | None = None,
     ) -> None:
         """Score answers by their labels, in order; `beside` are those of the rivals. There is `room` for them.
 
-        `ages` are the times from question to label in microseconds, where labels come later.
+        Where labels come later, `ages` are the times from question to label in microseconds, and `numbers` those in
+        which they were asked.
         """
         weights = self.rules.weights.column(xs, ages) if self.rules.weights else None
-        columns = self.tally.add(ys, outputs, weights)
+        columns = self.take(xs, ys, outputs, beside, weights)
         if self.listener is not None:
-            self.listener(ys, outputs, columns, weights)
+            named = dict(zip(self.rivals.tallies, beside, strict=True))
+            self.listener(Judged(xs, ys, outputs, named, weights, columns, numbers))
+
+    def take(
+        self,
+        xs: Sequence[Mapping[str, Any]],
+        ys: Sequence[Any],
+        outputs: Outputs,
+        beside: Sequence[Outputs],
+        weights: Sequence[float] | None,
+    ) -> list[Columns]:
+        """Take events into all scores; return the columns that each score of the model made of them."""
+        columns = self.tally.add(ys, outputs, weights)
         for each in self.slices:
             each.add(xs, self.tally.scores, columns)
         others = {
@@ -127,13 +177,24 @@ class Board:
             for (name, tally), answers in zip(self.rivals.tallies.items(), beside, strict=True)
         }
         self.contest.add(columns, others)
+        return columns
+
+    def apart(self) -> Board:
+        """Return a board of nothing yet, with the same rules and baselines, which answer elsewhere; none is static."""
+        board = Board(replace(self.rules, static_after=None), probabilities=False, alone=True)
+        board.rivals.baselines = {
+            name: (baseline, self.rules.tally()) for name, (baseline, _) in self.rivals.baselines.items()
+        }
+        for name, tally in board.rivals.tallies.items():
+            board.contest.enter(name, tally)
+        return board
 
     def score_revealed(self, entries: Sequence[Entry]) -> None:
         """Score what was answered before, now that the labels have come. There is `room` for them."""
         xs, ys = [entry.x for entry in entries], [entry.y for entry in entries]
         ages = [age_of(entry) for entry in entries] if self.rules.weights.half_life else []
         outputs, *beside = self.rivals.answered(entries)
-        self.score(xs, ys, outputs, beside, ages)
+        self.score(xs, ys, outputs, beside, ages, [entry.number for entry in entries])
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "listener"}

@@ -48,6 +48,8 @@ class Prefix:
         *first, last = model.steps.values()
         if not first or not all(map(_is_plain, first)) or not isinstance(last, base.Classifier | base.Regressor):
             return None
+        if not type(last).__module__.startswith("river."):
+            return None  # it may change what it is given
         steps = dict(list(model.steps.items())[:-1])
         learned = hashlib.sha256(b"".join(map(pickle.dumps, first))).hexdigest()
         return cls(steps, "|".join([*map(identify, first), learned]))
@@ -125,6 +127,7 @@ def _is_plain(step: Any) -> bool:
     """Tell whether a step is one of river's own, learns from features alone, and changes only when it learns."""
     others = compose.TransformerUnion | compose.TransformerProduct | compose.Grouper | compose.FuncTransformer
     others |= feature_selection.PoissonInclusion  # it draws, and remembers, when it transforms
+    others |= compose.Renamer  # it changes what it is given
     if not isinstance(step, base.Transformer) or isinstance(step, others):
         return False
     return type(step).__module__.startswith("river.") and not step._supervised  # noqa: SLF001 - river's way to ask

@@ -15,7 +15,7 @@ from store import ModelStore
 from store.types import Cursor, Position, Run, Segment, TopicPosition, Version
 from stream.backtest.range import Wishes, bounds
 from stream.config import Config
-from stream.errors import ConfigError
+from stream.errors import ConfigError, LogLost
 from stream.feed import Feed, check_topics
 from stream.genesis import settle_schema, start_of
 from stream.log import EVENTS_PER_POLL_MAX, Ends
@@ -84,6 +84,7 @@ def lay_out(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, *, cl
         return _untrodden(store, feed, config, wishes)
     lineage, start = _lineage(store, wishes)
     check_topics(feed.topics, lineage[0])
+    _check_there(feed, lineage[-1])
     base = start or lineage[0]
     first = base.position.next_offsets()
     begins, ends = bounds(store, feed, config, wishes, first)
@@ -107,6 +108,19 @@ def lay_out(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, *, cl
     if stretches and (last := stretches[-1].version) is not None and last.kind == "closing" and (tail or not close):
         stretches.pop()  # training never goes on from one
     return Course((*stretches, *tail), begins, ends, base.schema, start)
+
+
+def _check_there(feed: Feed, last: Version) -> None:
+    """Raise `LogLost` if the logs end before what was read live does."""
+    read, ends = last.position.next_offsets(), feed.end()
+    for topic in feed.topics:
+        for partition, at in read[topic].items():
+            if (end := ends[topic].get(partition, 0)) < at:
+                raise LogLost(
+                    f"expected {topic}[{partition}] up to offset {at}, which version {last.version} has read; "
+                    f"found its end at {end}",
+                    "put the log back as it was, or name another range: --to v:N",
+                )
 
 
 def _beside(store: ModelStore, feed: Feed, config: Config, last: Version) -> Mapping[str, Any]:

@@ -42,7 +42,7 @@ def board_frame(found: Found) -> Frame:
             (
                 *(place, line.name, learner, *line.scores.values()),
                 *(_number(gap.difference), gap.low, gap.high, line.regret),
-                *(out.learned, out.held, out.accounts[1], out.accounts[2]),
+                *(out.learned, out.held, out.accounts[1], out.expired),
                 *(round(out.seconds, 3), out.state_bytes or None, out.error),
             )
         )

@@ -18,21 +18,24 @@ from stream.gate import Verdicts
 class Group:
     """Some trials without the features `dropped`; the models of all begin with the steps `prefix`, if there is one.
 
-    An `adversary` moves each event to where the model is worst.
+    An `adversary` moves each event to where the model is worst. `crowded`: others see the same events, and a model may
+    change what it is given, as river's Renamer does.
     """
 
     dropped: frozenset[str]
     prefix: Prefix | None = None
     adversary: Applied | None = None
+    crowded: bool = False
     trials: list[Trial] = field(default_factory=list)
 
     def take(self, verdicts: Verdicts) -> None:
         """Let every trial have the next events."""
         if self.dropped:
             verdicts = _without(verdicts, self.dropped)
+        own = self.crowded and self.prefix is None
         seen = None if self.prefix is None else self._go_ahead(self.prefix, verdicts)
         for trial in self.trials:
-            trial.take(verdicts, seen, self.adversary)
+            trial.take(_without(verdicts, frozenset()) if own else verdicts, seen, self.adversary)
 
     def _go_ahead(self, prefix: Prefix, verdicts: Verdicts) -> Seen:
         """Let the first steps have the events; the time that they take is shared, too."""
@@ -55,11 +58,13 @@ def grouped(
         if group.prefix is not None:
             learner.ahead = group.prefix.join(learner.parts)
         group.trials.append(trial)
+    for group in groups.values():
+        group.crowded = sum(len(each.trials) for each in groups.values()) > 1
     yield from groups.values()
 
 
 def _without(verdicts: Verdicts, dropped: frozenset[str]) -> Verdicts:
-    """Return what was accepted, without some features."""
+    """Return what was accepted, without some features; those that are left are no one else's."""
 
     def left(x: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in x.items() if name not in dropped}

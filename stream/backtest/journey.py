@@ -149,4 +149,5 @@ def _kept(trials: Sequence[Trial], reading: Reading) -> dict[int, bytes]:
     """Return all that trials need to go on, by their numbers: each with what the gate remembers."""
     beside: dict[str, Any] = {}
     reading.remember(beside)
-    return {trial.number: pickle.dumps((beside, trial.save())) for trial in trials if trial.error is None}
+    states = {trial.number: trial.save() for trial in trials}
+    return {number: pickle.dumps((beside, state)) for number, state in states.items() if state is not None}

@@ -102,6 +102,10 @@ def place(text: str, store: ModelStore, feed: Feed, config: Config) -> Ends:
                 f"expected a time or a version for events and labels that have a log each, found the offset {text!r}",
                 "for example --from 2026-03-01T00:00:00Z, or --from v:7",
             )
+        if isinstance(offsets, int) and len(partitions := feed.events.earliest()) > 1:
+            raise ConfigError(
+                f"expected an offset for each of {len(partitions)} partitions, found {text!r}", "write 0:100,1:90"
+            )
         at_offsets = feed.events.start(offsets)
         return {feed.topics[0]: {p: cursor.next_offset for p, cursor in at_offsets.cursors.items()}}
     fields = [config.source.moment, config.labels.moment if config.labels else None]

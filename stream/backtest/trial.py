@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from learners import Learner, LearnFailed, Point
+from learners import Learner, LearnFailed, Point, Sealed
+from learners.apart import Apart
+from learners.board import Judged
 from learners.contest import place_of
+from learners.errors import StateError
 from learners.metrics import Metric
-from learners.outputs import Outputs
 from learners.prefix import Seen
-from learners.progressive import Scores, Tally
-from learners.sums import Columns
+from learners.progressive import Scores
 from learners.verdict import values_of
 from store.types import NewVersion, Version
 from stream.backtest.applied import Applied
@@ -46,7 +47,8 @@ class Outcome:
     `scores` are of the range alone. `live` are the versions whose scores it was compared with, and the first that it
     does not equal with what differs. `seconds` is the time in which it was asked and taught, `state_bytes` the size of
     the learner. `error` tells what the model raised: then it was left out from there on. `new` is the learner as a
-    version, where it is to be kept; `accounts` are its learned, pending and expired events.
+    version, where it is to be kept; `accounts` are its learned, pending and expired events,
+    of its whole life; `expired` are those of the range.
     """
 
     number: int
@@ -66,6 +68,7 @@ class Outcome:
     answers: Answers | None = None
     new: NewVersion | None = field(default=None, repr=False)
     accounts: tuple[int, int, int] = (0, 0, 0)
+    expired: int = 0
 
 
 class Trial:
@@ -95,11 +98,14 @@ class Trial:
         self._metric = metric
         self._column = 0 if metric is None else place_of(metric, learner.parts.board.tally)
         self._topic = topic
-        self._range: Tally | None = learner.parts.board.rules.tally(begun=learner.learned) if apart else None
+        self._apart = Apart(learner.parts.board) if apart else None
         self._checked = checked
         self.segment = segment
         self._begun = learner.learned
+        self._expired = learner.expired
+        self._first = learner.asked
         self._values: list[np.ndarray] = []
+        self._places: list[np.ndarray] = []
         self._answers = Answers([], [], []) if answers else None
         self._points: list[Point] = []
         self.seconds = 0.0
@@ -110,18 +116,20 @@ class Trial:
     def _listen(self) -> None:
         self.learner.parts.board.listener = self._hear
 
-    def _hear(
-        self, ys: Sequence[Any], outputs: Outputs, columns: Sequence[Columns], weights: Sequence[float] | None
-    ) -> None:
-        """Keep what is asked for of judged events."""
+    def _hear(self, judged: Judged) -> None:
+        """Keep what is asked for of judged events, but for those that were asked before this trial began."""
+        if judged.numbers is not None and min(judged.numbers, default=self._first) < self._first:
+            judged = judged.since(self._first)
         if self._metric is not None:
-            self._values.append(values_of(self._metric, columns[self._column]))
-        if self._range is not None:
-            self._range.add(ys, outputs, weights)
+            self._values.append(values_of(self._metric, judged.columns[self._column]))
+            if judged.numbers is not None:
+                self._places.append(np.asarray(judged.numbers, dtype=int) - self._first)
+        if self._apart is not None:
+            self._apart.add(judged)
         if self._answers is not None:
-            self._answers.ys.extend(ys)
-            self._answers.labels.extend(outputs.labels)
-            self._answers.numbers.extend(outputs.numbers)
+            self._answers.ys.extend(judged.ys)
+            self._answers.labels.extend(judged.outputs.labels)
+            self._answers.numbers.extend(judged.outputs.numbers)
 
     def take(self, verdicts: Verdicts, seen: Seen | None = None, adversary: Applied | None = None) -> None:
         """Ask and teach what was accepted. What the model raises ends the trial.
@@ -173,9 +181,12 @@ class Trial:
 
     def take_over(self, state: bytes) -> None:
         """Go on with another version's model and scores, as after a rollback."""
-        learned = self.learner.learned - self._begun
-        self.learner = Learner.restore(state)
-        self._begun = self.learner.learned - learned
+        old, self.learner = self.learner, Learner.restore(state)
+        self._begun += self.learner.learned - old.learned
+        self._first += self.learner.asked - old.asked
+        self._expired += self.learner.expired - old.expired
+        if self._apart is not None:
+            self._apart.take_over(old.parts.board, self.learner.parts.board)
         self._listen()
 
     def close(self) -> None:
@@ -187,32 +198,25 @@ class Trial:
                 self.error = f"raised while pending labels were revealed: {failed}"
 
     def outcome(self, config_hash: str) -> Outcome:
-        """End it. A learner that raised is told with the scores it had."""
-        learner, new = self.learner, None
+        """End it. One that raised, or cannot be kept, is told with the scores it had, and without baselines."""
+        learner = self.learner
         learner.parts.board.listener = None
         details = learner.details()
         if self.error is None:
             learner.point()
-        if self.segment is not None and self.error is None:
-            new = self._keep(self.segment, config_hash)
         scores, baselines = learner.scores(), learner.baseline_scores()
-        if new is None:
-            sealed = None if self.error is not None else learner.seal()
-            size = 0 if sealed is None else len(sealed.state)
-            self._points += learner.end_segment().points if sealed is None else sealed.points
-        else:
-            size = len(new.state)
-            points: Any = new.points
-            self._points += [Point(each.events, each.scores, each.baselines, each.clock_us) for each in points]
-        if self._range is not None:
-            scores = self._range.values()
+        new, size = self._end(config_hash)
+        if self._apart is not None:
+            scores, baselines = self._apart.scores(), self._apart.baseline_scores()
+            details = {**details, **self._apart.details(learner.parts.board)}
         return Outcome(
             number=self.number,
             read=self.read,
             held=self.held,
             learned=learner.learned - self._begun,
+            expired=learner.expired - self._expired,
             scores=_spans(scores),
-            baselines={name: _spans(each) for name, each in baselines.items()},
+            baselines={} if self.error else {name: _spans(each) for name, each in baselines.items()},
             points=tuple(self._points),
             details=details,
             values=self._joined(),
@@ -226,31 +230,58 @@ class Trial:
             accounts=(learner.learned, learner.pending, learner.expired),
         )
 
-    def _keep(self, segment: OpenSegment, config_hash: str) -> NewVersion | None:
-        """Return it as a version; one whose model is ruined is not kept."""
+    def _end(self, config_hash: str) -> tuple[NewVersion | None, int]:
+        """Return the learner as a version, if it is to be kept, and its size; one that is ruined is not kept."""
+        if self.error is None and self.segment is not None:
+            try:
+                new = new_version(self.learner, self.segment, None, config_hash, "kept from a backtest")
+            except (ModelRuined, StateError, LearnFailed) as failed:
+                self.error = f"it cannot be kept: {failed}"
+            else:
+                points: Any = new.points
+                self._points += [Point(each.events, each.scores, each.baselines, each.clock_us) for each in points]
+                return new, len(new.state)
+        sealed = self._sealed()
+        self._points += self.learner.end_segment().points if sealed is None else sealed.points
+        if sealed is not None and sealed.ruin is not None:
+            self.error = f"the model is ruined: {sealed.ruin}"
+        return None, 0 if sealed is None else len(sealed.state)
+
+    def _sealed(self) -> Sealed | None:
+        """Seal the learner; None if it failed, or fails in this."""
+        if self.error is not None:
+            return None
         try:
-            return new_version(self.learner, segment, None, config_hash, "kept from a backtest")
-        except ModelRuined as ruined:
-            self.error = f"the model is ruined: {ruined}"
+            return self.learner.seal()
+        except (StateError, LearnFailed) as failed:
+            self.error = f"it cannot be kept: {failed}"
             return None
 
     def _joined(self) -> np.ndarray:
-        return np.concatenate(self._values) if self._values else np.empty(0)
+        """Return the values, one an event: where labels come later in the order asked, NaN where none came."""
+        values = np.concatenate(self._values) if self._values else np.empty(0)
+        if not self._places:
+            return values
+        whole = np.full(self.learner.asked - self._first, np.nan)
+        whole[np.concatenate(self._places)] = values
+        return whole
 
-    def save(self) -> bytes:
-        """Return all that it needs to go on from here in another process."""
+    def save(self) -> bytes | None:
+        """Return all that it needs to go on from here in another process; None if it failed, or fails in this."""
         self.learner.parts.board.listener = None
-        sealed = self.learner.seal()
+        sealed = self._sealed()
+        if sealed is None:
+            return None
         self._points += sealed.points
-        kept = {name: value for name, value in self.__dict__.items() if name not in ("learner", "_values")}
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("learner", "number")}
         self._listen()
-        return pickle.dumps((sealed.state, kept, self._joined()))
+        return pickle.dumps((sealed.state, kept))
 
     def restore(self, state: bytes) -> None:
         """Go on from what was saved."""
-        learner, kept, values = pickle.loads(state)  # noqa: S301 - one's own store
+        learner, kept = pickle.loads(state)  # noqa: S301 - one's own store
         self.__dict__.update(kept)
-        self.learner, self._values = Learner.restore(learner), [values]
+        self.learner = Learner.restore(learner)
         self._listen()
 
 

@@ -275,6 +275,19 @@ def test_what_was_interrupted_goes_on(
         assert found.outcomes[number].values.tobytes() == whole.outcomes[number].values.tobytes()
 
 
+def test_what_was_interrupted_goes_on_in_another_order(
+    world: World, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.backtest.journey.CHECKPOINT_S", 0.0)
+    assert len(events.events) == 3000
+    assert play(world, "live", LINEAR, BAYES, stop=StopAfter(9)).outcomes == {}
+    found = play(world, "live", BAYES, "forest.ARFClassifier(seed=1, n_models=1)", LINEAR)
+    assert found.resumed is not None
+    whole = play(world, "live", BAYES, "forest.ARFClassifier(seed=1, n_models=1)", LINEAR)
+    assert whole.resumed is None
+    assert plain(found) == plain(whole)
+
+
 SLOW = """
 import time
 from river import naive_bayes

@@ -177,7 +177,9 @@ def _took(record: RunRecord) -> str:
 def _asked(record: RunRecord) -> dict[str, Any]:
     """Return what besides configuration and environment decides what a run comes to."""
     asked = {key: record.result.get(key) for key in ("commit", "range", "start", "changes")}
-    return {"command": record.command, **{key: value for key, value in asked.items() if value is not None}}
+    learners = {each["name"]: each["learner"] for each in record.result.get("candidates", ())}
+    told = {key: value for key, value in asked.items() if value is not None}
+    return {"command": record.command, **told, **({"candidates": learners} if learners else {})}
 
 
 def _scores(model: ModelStore, record: RunRecord) -> dict[str, Mapping[str, Any]]:

@@ -116,6 +116,7 @@ def test_compare_tells_what_differs(world: World) -> None:
     assert found["asked"] == {
         "commit": {"from": commit, "to": f"{commit}+dirty"},
         "range.to.events.0": {"from": 900, "to": 600},
+        "candidates.LogisticRegression": {"from": None, "to": "linear_model.LogisticRegression()"},
     }
     was, now = accuracy(naive_bayes.GaussianNB(), 900), accuracy(naive_bayes.GaussianNB(), 600)
     assert found["scores"]["live"]["Accuracy"]["cumulative"] == {"from": was, "to": now, "change": now - was}

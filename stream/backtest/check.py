@@ -22,11 +22,12 @@ def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def check_start(
-    course: Course | None, changes: Sequence[str], live: Collection[int], candidates: Sequence[Candidate]
+    course: Course | None, changes: Sequence[str], live: Collection[int], candidates: Sequence[Candidate], *, late: bool
 ) -> None:
     """Raise `ConfigError` if nobody can go on from the version to start from.
 
     `changes` are the settings that changed since, `live` the numbers of the candidates that are the live learner.
+    `late`: labels are to come later, though they came along with their events.
     """
     start = None if course is None else course.start
     if start is None:
@@ -35,6 +36,12 @@ def check_start(
         raise ConfigError(
             f"expected the configuration that version {start.version} was made by, found changes: {', '.join(changes)}",
             "set it back, or leave --start out",
+        )
+    if late:
+        raise ConfigError(
+            f"expected a version that was made with labels that come later for --delay, found version {start.version}, "
+            "which learns each event at once",
+            "leave --start out: with --delay all candidates begin untrained",
         )
     if not live:
         raise ConfigError(

@@ -71,7 +71,7 @@ class Backtest:
             if recipe.identity == self._live.identity and not each.drop
         )
         self.changed = changed(model.config(), config.fixed(self._live.identity)) if model.exists() else []
-        check_start(self.course, self.changed, self.live, self.candidates)
+        check_start(self.course, self.changed, self.live, self.candidates, late=bool(self.whatif.labels(config)))
         self.rolled: frozenset[int] = frozenset()
         if ask.rollback is not None:
             self._add_rolled_back(ask.rollback[1])

@@ -36,6 +36,8 @@ def plain(found: Found) -> dict[str, Any]:
         "verdict": found.verdict,
         "range": ends,
         "start": None if course is None or course.start is None else course.start.version,
+        "changes": list(found.changes),
+        "saved": {found.candidates[number].name: version for number, version in found.saved.items()},
         "resumed": found.resumed,
     }
 

@@ -9,11 +9,14 @@ import os
 import random
 import signal
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import structlog
+from river import compose, evaluate, metrics
 
 from store import ModelStore
 from stream.backtest import told
@@ -370,3 +373,148 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+MORE_LATER = 'moment = "at"\nignore = ["at", "known"]\n[labels]\nmoment = "known"\ntimeout = "10m"\n'
+
+
+def later(world: World, count: int, **options: Any) -> tuple[ModelStore, list[dict[str, Any]]]:
+    """Train on events whose labels come later, in one topic of one partition."""
+    events = [event for event in delayed(count, 4) if event["y"] is not None]
+    world.write_events("topic.jsonl", events)
+    world.configure(log="file:topic.jsonl", learner=TREE, more=MORE_LATER.replace('timeout = "10m"\n', "") + SHORT)
+    return train(world, **options), events
+
+
+def river_says(recipe: str, events: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """Return Accuracy and LogLoss by river's own delayed progressive validation."""
+    found = []
+    for metric in (metrics.Accuracy(), metrics.LogLoss()):
+        stream_of = [({"a": e["a"], "b": e["b"], "at": e["at"], "known": e["known"]}, e["y"]) for e in events]
+        model = compose.Select("a", "b") | RECIPES[recipe]()
+        evaluate.progressive_val_score(
+            ((x, y) for x, y in stream_of),
+            model,
+            metric,
+            moment=lambda x: datetime.fromtimestamp(x["at"], UTC),
+            delay=lambda x, _: timedelta(seconds=x["known"] - x["at"]),
+        )
+        found.append(metric.get())
+    return found[0], found[1]
+
+
+def test_labels_that_come_later_are_rivers(world: World) -> None:
+    model, events = later(world, 1200)
+    head = model.head()[0]
+    found = play(world, "live", LINEAR)
+    for number, recipe in enumerate((TREE, LINEAR)):
+        accuracy, loss = river_says(recipe, events)
+        assert found.outcomes[number].scores["Accuracy"]["cumulative"] == pytest.approx(accuracy, abs=1e-12)
+        assert found.outcomes[number].scores["LogLoss"]["cumulative"] == pytest.approx(loss, abs=1e-12)
+    assert found.replays_live is True
+    pending = play(world, "live", close=False)
+    for metric, spans in pending.outcomes[0].scores.items():
+        assert spans == {span: head.proof.scores[metric][span] for span in spans}
+    assert pending.outcomes[0].accounts[1] == head.accounts.pending > 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_going_on_from_a_version_while_labels_are_pending(world: World, workers: int) -> None:
+    """Scores are of what was asked in the range; values of one event stand in one place."""
+    model, events = later(world, 1200)
+    start = model.version(3)
+    assert start.accounts.pending > 20
+    found = play(world, LINEAR, "live", start="3", workers=workers)
+    assert found.replays_live is True
+    whole = play(world, "live", BAYES, answers=True)
+    asked = start.accounts.read
+    values = whole.outcomes[0].values[asked:]
+    assert found.outcomes[1].values.tobytes() == values.tobytes()
+    assert len(found.outcomes[0].values) == len(values) == len(events) - asked
+    accuracy = found.outcomes[1].scores["Accuracy"]["cumulative"]
+    assert accuracy == values.sum() / np.count_nonzero(~np.isnan(values))
+    cold, _ = river_says(LINEAR, events[asked:])
+    assert found.outcomes[0].scores["Accuracy"]["cumulative"] == pytest.approx(cold, abs=1e-12)
+    table = found.outcomes[1].details["confusion"]["counts"]
+    assert sum(map(sum, table)) == np.count_nonzero(~np.isnan(values))
+
+
+def test_going_on_from_a_version(world: World, events: Events) -> None:
+    """Live scores are those of the whole life; told are those of the range, by hand."""
+    model = world.open()
+    head, start = model.head()[0], model.version(4)
+    found = play(world, "live", LINEAR, start="4")
+    assert found.replays_live is True
+    assert found.outcomes[0].live == head.version - 4
+    after = recorded(model, 5, head.version)
+    assert_equals(found, 1, events.bare(LINEAR, after))
+    bare = events.bare(TREE, recorded(model, 1, 4))
+    bare.accuracy, bare.loss = metrics.Accuracy(), metrics.LogLoss()
+    prior = metrics.Accuracy()
+    counts: dict[bool, int] = {}
+    for place in recorded(model, 1, 4):
+        if (event := events.events[place]) is not None:
+            counts[event["y"]] = counts.get(event["y"], 0) + 1
+    for place in after:
+        if (event := events.events[place]) is not None:
+            bare.learn({"a": event["a"], "b": event["b"]}, y=event["y"])
+            prior.update(event["y"], max(counts, key=counts.__getitem__))
+            counts[event["y"]] += 1
+    scores = found.outcomes[0].scores
+    assert scores["Accuracy"]["cumulative"] == bare.accuracy.get()
+    assert scores["LogLoss"]["cumulative"] == pytest.approx(bare.loss.get(), abs=1e-12)
+    assert found.outcomes[0].baselines["Prior"]["Accuracy"]["cumulative"] == prior.get()
+    part = play(world, "live", start="4", until="v:6")
+    assert (part.replays_live, part.outcomes[0].live) == (True, 2)
+    assert start.version == 4
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_nothing(world: World, events: Events, workers: int) -> None:
+    events.add(0, made(700, 11))
+    learners = ("live", LINEAR, BAYES, LINEAR.replace("0.05", "0.001"))
+    assert plain(play(world, *learners, workers=workers)) == plain(play(world, *learners))
+
+
+def test_what_a_feature_is_worth(world: World, events: Events) -> None:
+    """Leave-one-out in one pass: equal to river without the feature."""
+    model = world.open()
+    found = play(world, LINEAR, necessity=True)
+    assert [candidate.drop for candidate in found.candidates] == [(), ("a",), ("b",)]
+    places = recorded(model, 1, model.head()[0].version)
+    for number, left in enumerate((("a", "b"), ("b",), ("a",))):
+        bare = Bare(RECIPES[LINEAR]())
+        for place in places:
+            if (event := events.events[place]) is not None:
+                bare.learn({name: event[name] for name in left}, y=event["y"])
+        assert_equals(found, number, bare)
+    assert found.outcomes[1].scores["Accuracy"]["cumulative"] < found.outcomes[0].scores["Accuracy"]["cumulative"]
+
+
+def test_events_of_before_the_beginning(world: World) -> None:
+    """What the model never read since it started later is judged today, and read before."""
+    events = Events(world, garbage=[30])
+    world.configure(log="file:topic", learner=TREE, more='ignore = ["at"]\nstart = { 0 = 100, 1 = 220 }\n' + SHORT)
+    model = train(world)
+    live = recorded(model, 1, model.head()[0].version)
+    found = play(world, "live", since="0:0,1:20")
+    assert_equals(found, 0, events.bare(TREE, [*turns({0: 0, 1: 20}, {0: 100, 1: 220}), *live]))
+    assert found.replays_live is None
+    assert play(world, "live").replays_live is True
+
+
+def test_a_lineage_that_was_abandoned(world: World, events: Events) -> None:
+    model = world.open()
+    old = model.head()[0].version
+    world.run("rollback", "4", "--rewind", "--reason", "test")
+    world.configure(log="file:topic", learner=TREE, more='ignore = ["at"]\n' + SHORT.replace("300", "170"))
+    train(world)
+    assert old not in {version.version for version in model.lineage(model.head()[0].version)}
+    found = play(world, "live", LINEAR, until=f"v:{old - 1}")
+    assert (found.replays_live, found.outcomes[0].live) == (True, old - 2)
+    places = recorded(model, 1, old - 1)
+    for number, recipe in enumerate((TREE, LINEAR)):
+        assert_equals(found, number, events.bare(recipe, places))
+    warm = play(world, "live", start="6")
+    assert warm.replays_live is True
+    assert warm.outcomes[0].live == old - 6

@@ -58,7 +58,7 @@ def scores_frame(found: Found) -> Frame:
     board = leaderboard(found)
     scored = [(line.name, False, line.outcome.scores) for line in board.lines if line.outcome is not None]
     first = found.outcomes.get(0)
-    if first is not None and not went_on(first):
+    if first is not None:
         scored += [(name, True, scores) for name, scores in first.baselines.items()]
     spans = [span for span in SPANS if any(span in each for _, _, scores in scored for each in scores.values())]
     lines = [

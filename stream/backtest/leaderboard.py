@@ -75,16 +75,12 @@ def leaderboard(found: Found) -> Leaderboard:
     lines.sort(key=lambda line: (line.error is not None, *place(line), line.name))
     first = found.outcomes.get(0)
     others = {} if first is None else first.baselines
-    more = " (whole life)" if first is not None and went_on(first) else ""
-    baselines = [Line(f"{name}{more}", _values(scores, spans)) for name, scores in others.items()]
+    baselines = [Line(name, _values(scores, spans)) for name, scores in others.items()]
     return Leaderboard(metric, compared, spans, lines, baselines)
 
 
 def went_on(outcome: Outcome) -> bool:
-    """Tell whether a learner went on from a version: then only its scores are of the range.
-
-    Its baselines, its points and its details are of its whole life.
-    """
+    """Tell whether a learner went on from a version: then its points are of its whole life, all else of the range."""
     return outcome.accounts[0] > outcome.learned
 
 

@@ -106,7 +106,7 @@ def _fields(board: Leaderboard) -> list[str]:
 
 def _matrices(board: Leaderboard) -> list[tuple[str, Any]]:
     """Return (candidate, lines of its confusion matrix) of the best."""
-    known = [(line.name, confusion(line.outcome)) for line in board.lines if line.outcome and not went_on(line.outcome)]
+    known = [(line.name, confusion(line.outcome)) for line in board.lines if line.outcome]
     return [(name, lines) for name, lines in known if lines][:MATRICES_MAX]
 
 

@@ -170,10 +170,8 @@ def slices(board: Leaderboard, field: str, metric: str) -> Figure | None:
 
 
 def sliced(each: Line) -> Mapping[str, Any]:
-    """Return the slices of a candidate; none of one whose slices are of its whole life."""
-    found: Mapping[str, Any] = (
-        {} if each.outcome is None or went_on(each.outcome) else each.outcome.details.get("slices", {})
-    )
+    """Return the slices of a candidate."""
+    found: Mapping[str, Any] = {} if each.outcome is None else each.outcome.details.get("slices", {})
     return found
 
 

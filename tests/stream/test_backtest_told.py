@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,10 @@ def test_the_series_of_a_learner_that_goes_on_from_a_version_is_of_the_range_alo
     world.train()
     lines = world.run("backtest", "--start", "3", "--points", "series.csv").stdout.splitlines()
     assert lines[0] == "200 events: events[0] 200 to 400, the live learner from version 3 on"
-    assert [line.split("  ")[0] for line in lines[3:5]] == ["NoChange (whole life)", "Prior (whole life)"]
+    assert [line.split("  ")[0] for line in lines[3:5]] == ["NoChange", "Prior"]
+    scores = world.json("backtest", "--start", "3")["baselines"]["NoChange"]
+    ys = [event["y"] for event in pattern(400)]
+    assert scores["Accuracy"]["cumulative"] == sum(a == b for a, b in itertools.pairwise(ys[199:])) / 200
     with (tmp_path / "series.csv").open(encoding="utf-8") as file:
         series = [*csv.DictReader(file)]
     assert {line["candidate"] for line in series} == {"live"}

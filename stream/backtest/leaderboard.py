@@ -75,7 +75,8 @@ def leaderboard(found: Found) -> Leaderboard:
     lines.sort(key=lambda line: (line.error is not None, *place(line), line.name))
     first = found.outcomes.get(0)
     others = {} if first is None else first.baselines
-    baselines = [Line(name, _values(scores, spans)) for name, scores in others.items()]
+    more = " (up to the failure)" if first is not None and first.error else ""
+    baselines = [Line(f"{name}{more}", _values(scores, spans)) for name, scores in others.items()]
     return Leaderboard(metric, compared, spans, lines, baselines)
 
 

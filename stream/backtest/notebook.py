@@ -167,7 +167,7 @@ def _carried_out(path: Path, ask: Any, workers: int | None) -> tuple[Any, int]:
 @contextmanager
 def _child() -> Iterator[subprocess.Popen[bytes]]:
     """Begin the process. When this one is interrupted, that one is to stop, and is waited for."""
-    places = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
+    places = os.pathsep.join(str(place or Path.cwd()) for place in sys.path)
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "stream.backtest.child"],
         stdin=subprocess.PIPE,

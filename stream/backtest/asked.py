@@ -14,6 +14,9 @@ from stream.backtest.range import Wishes, rollback_of
 from stream.backtest.trial import Outcome
 from stream.backtest.whatif import WhatIf, read_whatif
 
+FORM = 2
+"""Counts the forms of trials and outcomes: what was kept in another one is not gone on with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:

@@ -18,7 +18,7 @@ from learners.metrics import read_metrics
 from learners.verdict import comparable, compare
 from store import ModelStore
 from store.types import NewVersion
-from stream.backtest.asked import Ask, Found, told_of
+from stream.backtest.asked import FORM, Ask, Found, told_of
 from stream.backtest.candidates import Candidate, check, read_candidates
 from stream.backtest.check import changed, check_start, replays_live
 from stream.backtest.course import lay_out, say_nothing, schema_of
@@ -219,7 +219,7 @@ class Backtest:
             "close": self.ask.close,
             "answers": self.ask.answers,
             "first": number == 0,
-            "environment": dict(environment()),
+            "environment": {**environment(), "form": str(FORM)},
         }
         return hashlib.sha256(msgspec.json.encode(_plain(asked), order="deterministic")).hexdigest()
 

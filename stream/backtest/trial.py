@@ -103,7 +103,7 @@ class Trial:
         self.segment = segment
         self._begun = learner.learned
         self._expired = learner.expired
-        self._first = learner.asked
+        self._first = self._since = learner.asked
         self._values: list[np.ndarray] = []
         self._places: list[np.ndarray] = []
         self._answers = Answers([], [], []) if answers else None
@@ -117,9 +117,9 @@ class Trial:
         self.learner.parts.board.listener = self._hear
 
     def _hear(self, judged: Judged) -> None:
-        """Keep what is asked for of judged events, but for those that were asked before this trial began."""
-        if judged.numbers is not None and min(judged.numbers, default=self._first) < self._first:
-            judged = judged.since(self._first)
+        """Keep what is asked for of judged events, but for those that were asked before this learner began here."""
+        if judged.numbers is not None and min(judged.numbers, default=self._since) < self._since:
+            judged = judged.since(self._since)
         if self._metric is not None:
             self._values.append(values_of(self._metric, judged.columns[self._column]))
             if judged.numbers is not None:
@@ -184,6 +184,7 @@ class Trial:
         old, self.learner = self.learner, Learner.restore(state)
         self._begun += self.learner.learned - old.learned
         self._first += self.learner.asked - old.asked
+        self._since = self.learner.asked
         self._expired += self.learner.expired - old.expired
         if self._apart is not None:
             self._apart.take_over(old.parts.board, self.learner.parts.board)

@@ -18,7 +18,7 @@ from store import ModelStore
 from tests.bare_loop import RECIPES, Bare, Place
 from tests.kafka.broker import Broker
 from tests.kafka.test_rebuild import Life, Topic, _killed_when
-from tests.stream.test_backtest import SHORT, delayed, play, train
+from tests.stream.test_backtest import SHORT, delayed, made, play, train
 from tests.world import World
 
 pytestmark = pytest.mark.kafka
@@ -198,8 +198,8 @@ def alter(world: World, version: int) -> None:
 
 def test_labels_that_come_later_up_to_a_closing_version(tmp_path: Path, kafka: Broker) -> None:
     world, topic, producer = World(tmp_path), kafka.topic(partitions=2), kafka.producer()
-    made = delayed(1500, 3)
-    for place, event in enumerate(made):
+    events = delayed(1500, 3)
+    for place, event in enumerate(events):
         producer.produce(topic, json.dumps(event).encode(), partition=place % 2)
     assert producer.flush(30) == 0
     more = 'moment = "at"\nignore = ["at", "known"]\n[labels]\nmoment = "known"\ntimeout = "10m"\n' + SHORT
@@ -222,3 +222,31 @@ def test_labels_that_come_later_up_to_a_closing_version(tmp_path: Path, kafka: B
         parent.accounts.pending,
         parent.accounts.expired,
     )
+
+
+def test_what_the_topic_has_deleted_is_told_and_gone_around(tmp_path: Path, kafka: Broker) -> None:
+    world, topic, producer = World(tmp_path), kafka.topic(), kafka.producer()
+    events = made(1000, 4)
+    for event in events:
+        producer.produce(topic, json.dumps(event).encode(), partition=0)
+    assert producer.flush(30) == 0
+    world.configure(
+        log=f"kafka://{kafka.bootstrap}/{topic}", learner=TREE, more='ignore = ["at"]\n' + SHORT.replace("300", "100")
+    )
+    model = train(world)
+    place = TopicPartition(topic, 0, 450)
+    kafka.admin.delete_records([place])[place].result(30)
+    for wrong in ((), ("--from", "v:3"), ("--start", "3"), ("--workers", "2", "--learner", "live", "--learner", BAYES)):
+        done = world.run("backtest", *wrong, code=3)
+        assert "hint: " in done.stderr
+        assert "450" in done.stderr, done.stderr
+    assert "450" in world.run("backtest", "--from", "100", code=2).stderr
+    start = next(version for version in model.versions() if version.accounts.read == 500)
+    found = play(world, "live", LINEAR, start=str(start.version))
+    assert (found.replays_live, found.outcomes[0].live) == (True, 5)
+    bare = Bare(RECIPES[LINEAR]())
+    for event in events[500:]:
+        bare.learn({"a": event["a"], "b": event["b"]}, y=event["y"])
+    assert found.outcomes[1].scores["LogLoss"]["cumulative"] == bare.loss.get()
+    found = play(world, LINEAR, since="450")
+    assert found.events == 550

@@ -94,7 +94,7 @@ class Journey:
     ) -> None:
         for trial in trials:
             if stretch.version is not None:
-                trial.begin(stretch.version)
+                trial.begin(stretch.version, asked_before(self.course.start))
             if stretch.model is not None and trial.number in self.rolled:
                 trial.take_over(self.models[stretch.model])
         for verdicts in reading.stretch(stretch):
@@ -143,6 +143,11 @@ class Journey:
         made["labels"] = self.whatif.labels(config) or made.get("labels")
         recipe = read_recipe(candidate.learner, config.model.task, search_path=config.base)
         return Learner.new(recipe, **made)
+
+
+def asked_before(start: Version | None) -> int:
+    """Return how many events had been asked live when a range began, where labels come later."""
+    return 0 if start is None else int(start.proof.details.get("labels", {}).get("asked", 0))
 
 
 def _kept(trials: Sequence[Trial], reading: Reading) -> dict[int, bytes]:

@@ -155,10 +155,10 @@ class Trial:
         if self.segment is not None and self.error is None:
             self.segment.extend(verdicts.batch, verdicts, self.learner)
 
-    def begin(self, version: Version) -> None:
-        """Do what a version did before it read anything."""
+    def begin(self, version: Version, asked: int = 0) -> None:
+        """Do what a version did before it read anything; `asked` events had been asked live when the range began."""
         if self.error is None:
-            self.learner.strike(struck(version))
+            self.learner.strike(number - asked + self._first for number in struck(version))
             match version.kind:
                 case "closing":
                     self.close()

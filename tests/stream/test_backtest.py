@@ -9,6 +9,7 @@ import os
 import random
 import signal
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,17 @@ import pytest
 import structlog
 from river import compose, evaluate, metrics
 
+from learners import LabelPolicy, Learner, read_recipe
 from store import ModelStore
 from stream.backtest import told
 from stream.backtest.asked import Ask, Found
+from stream.backtest.journey import asked_before
 from stream.backtest.range import Wishes
+from stream.backtest.trial import Trial
 from stream.commands.backtesting import carry_out
 from stream.config import read_config
 from stream.consumer import Options, consume
+from stream.gate import Verdicts
 from stream.screen import LogScreen
 from stream.stop import Stop
 from tests.bare_loop import RECIPES, Bare, Place, read_by
@@ -518,3 +523,23 @@ def test_a_lineage_that_was_abandoned(world: World, events: Events) -> None:
     warm = play(world, "live", start="6")
     assert warm.replays_live is True
     assert warm.outcomes[0].live == old - 6
+
+
+def test_what_was_struck_out_live_is_struck_out_of_each(world: World) -> None:
+    """By the place in the range: a learner that began with it has other numbers than the one that goes on."""
+    model, events = later(world, 600)
+    start = model.version(2)
+    live = Learner.restore(model.payload(2))
+    recipe = read_recipe(LINEAR, "binary")
+    cold = Learner.new(recipe, features=("a", "b"), metrics=("Accuracy",), window=100, labels=LabelPolicy(timeout=None))
+    asked = asked_before(start)
+    assert asked == start.accounts.read
+    details = {"labels": {"struck": [asked + 3]}}
+    version = replace(model.version(3), proof=replace(start.proof, details=details))
+    for learner, number in ((live, asked + 3), (cold, 3)):
+        trial = Trial(0, learner, None, "topic")
+        xs = [{"a": 0.1, "b": float(at)} for at in range(9)]
+        moment = events[-1]["at"] * 1_000_000
+        trial.take(Verdicts(xs, [True] * 9, [], [], [moment] * 9, [moment + 9] * 9))
+        trial.begin(version, asked)
+        assert learner.struck == (number,)

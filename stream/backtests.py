@@ -16,6 +16,7 @@ Texts = list[str] | None
 Since = Annotated[Text, typer.Option("--from", help="Offset, v:7 or ISO time; else the beginning.")]
 Until = Annotated[Texts, typer.Option("--to", help="As --from; else the end by now.")]
 Start = Annotated[Text, typer.Option("--start", metavar="V", help="The live learner goes on from V.")]
+Ranges = Annotated[Texts, typer.Option("--range", metavar="A..B", help="One of several ranges, each by itself.")]
 Learners = Annotated[
     Texts,
     typer.Option("--learner", metavar="TEXT", help='A candidate, as [model] learner; "live" is the configured one.'),
@@ -58,6 +59,7 @@ def backtest(
     since: Since = None,
     until: Until = None,
     start: Start = None,
+    several: Ranges = None,
     learner: Learners = None,
     candidates: Candidates = None,
     grid: Grids = None,
@@ -94,7 +96,13 @@ def backtest(
     changes = {"without": without, "skip_range": skip_range, "shift": shift, "noise": noise, "drop": drop}
     whatif = {**{name: each or () for name, each in changes.items()}, "delay": delay, "order": order, "seed": seed}
     who: Any = {"learners": learner or (), "file": candidates, "grids": grid or (), "necessity": necessity}
-    where: Any = {"since": since, "until": until or (), "start": start, "rollback_at": rollback_at}
+    where: Any = {
+        "since": since,
+        "until": until or (),
+        "ranges": several or (),
+        "start": start,
+        "rollback_at": rollback_at,
+    }
     asked = ask(**who, **where, close=close, save=save, whatif=whatif)
     telling = backtesting.Telling("json" if json else "csv" if csv else "table", points, report)
     end(well=backtesting.backtest(config, asked, workers=workers, telling=telling))

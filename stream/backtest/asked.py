@@ -10,7 +10,7 @@ from typing import Any
 from learners import Recipe
 from stream.backtest.candidates import Candidate
 from stream.backtest.course import Course
-from stream.backtest.range import Wishes, rollback_of
+from stream.backtest.range import Wishes, ranges_of, rollback_of
 from stream.backtest.trial import Outcome
 from stream.backtest.whatif import WhatIf, read_whatif
 
@@ -24,7 +24,8 @@ class Ask:
 
     `necessity`: the one candidate, and it without each of its features. `skip_versions`: what versions
     read that is not to be, as v:3..v:5. `rollback`: a place at which the model of a
-    version takes over. `close`: pending labels are revealed at the end. `save`: what candidates came to is kept as
+    version takes over. `close`: pending labels are revealed at the end. `ranges`: several, each by
+    itself, in place of the one wished for. `save`: what candidates came to is kept as
     versions. `answers`: what was answered to each event is kept.
     """
 
@@ -33,6 +34,7 @@ class Ask:
     grids: tuple[str, ...] = ()
     necessity: bool = False
     wishes: Wishes = field(default_factory=Wishes)
+    ranges: tuple[Wishes, ...] = ()
     whatif: WhatIf = field(default_factory=WhatIf)
     skip_versions: tuple[str, ...] = ()
     rollback: tuple[str, str] | None = None
@@ -49,6 +51,7 @@ def ask(
     necessity: bool = False,
     since: str | None = None,
     until: Sequence[str] = (),
+    ranges: Sequence[str] = (),
     start: str | None = None,
     rollback_at: str | None = None,
     close: bool = True,
@@ -58,7 +61,7 @@ def ask(
 ) -> Ask:
     """Read what a person wrote; `whatif` are the changes of the stream, see `read_whatif`. Raises `ConfigError`."""
     changes = dict(whatif or {})
-    ranges = changes.pop("skip_range", ())
+    skipped = changes.pop("skip_range", ())
     rollback, end = rollback_of(rollback_at, until)
     return Ask(
         learners=tuple(learners),
@@ -66,8 +69,9 @@ def ask(
         grids=tuple(grids),
         necessity=necessity,
         wishes=Wishes(since, end, start),
-        whatif=read_whatif(skip_range=[text for text in ranges if not text.startswith("v:")], **changes),
-        skip_versions=tuple(text for text in ranges if text.startswith("v:")),
+        ranges=ranges_of(ranges, alone=not (since or end or start or rollback_at or save)),
+        whatif=read_whatif(skip_range=[text for text in skipped if not text.startswith("v:")], **changes),
+        skip_versions=tuple(text for text in skipped if text.startswith("v:")),
         rollback=rollback,
         close=close,
         save=save,

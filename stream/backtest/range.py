@@ -53,6 +53,26 @@ def rollback_of(at: str | None, to: Sequence[str]) -> tuple[tuple[str, str] | No
     return (None if at is None else (at, versions[0])), (ends[0] if ends else None)
 
 
+def ranges_of(texts: Sequence[str], *, alone: bool) -> tuple[Wishes, ...]:
+    """Read several ranges, each as A..B; `alone`: no other range was asked for.
+
+    >>> ranges_of(["v:1..v:3", "..500"], alone=True)
+    (Wishes(since='v:1', until='v:3', start=None), Wishes(since=None, until='500', start=None))
+    """
+    if texts and not alone:
+        raise ConfigError(
+            "expected --range alone, found --from, --to, --start, --rollback-at or --save, too",
+            "each range is read by untrained learners: name all of them by --range A..B",
+        )
+    ranges = []
+    for text in texts:
+        since, mark, until = (part.strip() for part in text.partition(".."))
+        if not mark:
+            raise ConfigError(f"expected --range A..B, found {text!r}", "for example --range v:1..v:3 --range v:3..v:5")
+        ranges.append(Wishes(since or None, until or None))
+    return tuple(ranges)
+
+
 def bounds(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, default: Ends) -> tuple[Ends, Ends]:
     """Return the next offset of each partition where the range begins, and where it ends. Raises `ConfigError`."""
     ends: Ends = feed.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,8 +22,7 @@ from stream.backtest.asked import FORM, Ask, Found, told_of
 from stream.backtest.candidates import Candidate, check, read_candidates
 from stream.backtest.check import changed, check_start, replays_live
 from stream.backtest.course import lay_out, say_nothing, schema_of
-from stream.backtest.executor import Executor
-from stream.backtest.hear import Interrupted
+from stream.backtest.hear import Hear
 from stream.backtest.journey import Journey
 from stream.backtest.range import between, place
 from stream.backtest.reading import spread
@@ -41,13 +40,14 @@ from stream.sources import open_feed
 
 
 class Backtest:
-    """One backtest of a model; `tell` is called with events read, by each journey."""
+    """One backtest of a model over one range. Its trials have the numbers from `base` on where there are several."""
 
-    def __init__(self, config: Config, model: ModelStore, ask: Ask, run: OpenRun) -> None:
+    def __init__(self, config: Config, model: ModelStore, ask: Ask, run: OpenRun, base: int = 0) -> None:
         self.config = config
         self.model = model
         self.ask = ask
         self.run = run
+        self.base = base
         self.models: dict[int, bytes] = {}
         self._live = read_recipe(config.model.learner, config.model.task, search_path=config.base)
         with closing(self._feed()) as feed:
@@ -79,6 +79,7 @@ class Backtest:
             check_saving(self.candidates, self.whatif)
         self.outcomes: dict[int, Outcome] = {}
         self.saved: dict[int, int] = {}
+        self._begun_by: dict[int, NewVersion] = {}
         self.resumed: int | None = None
 
     def _feed(self) -> Feed:
@@ -107,30 +108,29 @@ class Backtest:
         """About how many events are to be read in all, by one journey."""
         return 0 if self.course is None else self.course.events
 
-    def go(self, executor: Executor, workers: int, tell: Callable[[int], None], stop: Callable[[], bool]) -> Found:
-        """Carry it out. Raises `Interrupted` when `stop` says so: what is done is kept, and `found` tells it."""
-        if self.course is not None:
-            hear = _Hear(self, tell, stop)
-            if self.whatif.needs_sd:
-                with closing(self._feed()) as feed:
-                    sds = spread(self.course, feed, self.config, self.entries, self.whatif, hear)
-                self.whatif = self.whatif.with_sd(sds)
-            begun: dict[int, NewVersion] = {}
-            if self.ask.save:
-                begun = beginnings(self.config, self.course, self.recipes, self.live, self.run.run)
-            for outcomes in executor.run(self._journeys(workers, begun), hear):
-                for outcome in outcomes:
-                    self._keep(outcome)
-            self.saved = save(
-                self.model,
-                self.config,
-                self.outcomes,
-                begun,
-                self.recipes,
-                run=self.run.run,
-                revision=self.entries[0],
-            )
-        return self.found()
+    def begin(self, workers: int, hear: Hear) -> list[Journey]:
+        """Return what is to be carried out; outcomes of an interrupted run are taken over. Raises `Interrupted`."""
+        if self.course is None:
+            return []
+        if self.whatif.needs_sd:
+            with closing(self._feed()) as feed:
+                sds = spread(self.course, feed, self.config, self.entries, self.whatif, hear)
+            self.whatif = self.whatif.with_sd(sds)
+        if self.ask.save:
+            self._begun_by = beginnings(self.config, self.course, self.recipes, self.live, self.run.run)
+        return self._journeys(workers, self._begun_by)
+
+    def finish(self) -> None:
+        """Keep what is to be kept when all is done."""
+        self.saved = save(
+            self.model,
+            self.config,
+            self.outcomes,
+            self._begun_by,
+            self.recipes,
+            run=self.run.run,
+            revision=self.entries[0],
+        )
 
     def found(self) -> Found:
         """Return what is known by now."""
@@ -197,7 +197,7 @@ class Backtest:
             return 0, b""
         self.resumed = trial.run
         if trial.outcome == "done":
-            self._keep(replace(pickle.loads(state), number=number))  # noqa: S301 - one's own store
+            self.take(replace(pickle.loads(state), number=number))  # noqa: S301 - one's own store
             return 0, b""
         return int(trial.place["stretch"]), state
 
@@ -223,7 +223,7 @@ class Backtest:
         }
         return hashlib.sha256(msgspec.json.encode(_plain(asked), order="deterministic")).hexdigest()
 
-    def _keep(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome) -> None:
         """Take in what a candidate came to; it is kept in the store at once."""
         self.outcomes[outcome.number] = outcome
         self.put(
@@ -239,7 +239,7 @@ class Backtest:
         outcome = self.outcomes.get(number)
         self.model.put_trial(
             self.run.run,
-            number,
+            self.base + number,
             name=candidate.name,
             recipe=candidate.learner,
             identity=recipe.identity,
@@ -273,25 +273,6 @@ class Backtest:
             return None
         values: dict[str, np.ndarray] = {self.candidates[n].name: outcome.values for n, outcome in whole.items()}
         return compare(values, found[0], bounds)
-
-
-class _Hear:
-    """Hears what journeys tell."""
-
-    def __init__(self, backtest: Backtest, tell: Callable[[int], None], stop: Callable[[], bool]) -> None:
-        self._backtest = backtest
-        self._tell = tell
-        self._stop = stop
-
-    def advance(self, events: int) -> None:
-        if events:
-            self._tell(events)
-        if self._stop():
-            raise Interrupted
-
-    def keep(self, place: int, states: Mapping[int, bytes]) -> None:
-        for number, state in states.items():
-            self._backtest.put(number, "running", place, state)
 
 
 def _plain(value: Any) -> Any:

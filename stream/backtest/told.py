@@ -42,6 +42,22 @@ def plain(found: Found) -> dict[str, Any]:
     }
 
 
+def plain_all(several: Sequence[Found]) -> dict[str, Any]:
+    """Return what was found of each range, as plain values: of one as `plain`, of several together and one by one."""
+    ranges = [plain(found) for found in several]
+    if len(ranges) == 1:
+        return ranges[0]
+    replayed = {each["replays_live"] for each in ranges}
+    return {
+        "events": sum(each["events"] for each in ranges),
+        "candidates": [
+            {**candidate, "range": number} for number, each in enumerate(ranges) for candidate in each["candidates"]
+        ],
+        "replays_live": False if False in replayed else True if True in replayed else None,
+        "ranges": ranges,
+    }
+
+
 def _plain(ends: Ends) -> dict[str, dict[str, int]]:
     return {topic: {str(p): offset for p, offset in each.items()} for topic, each in ends.items()}
 
@@ -51,7 +67,7 @@ def asked(found: Found) -> str:
     course = found.course
     if course is None:
         return "nothing to backtest: the log has no event"
-    begun = "from genesis" if course.start is None else f"the live learner from version {course.start.version} on"
+    begun = "beginning untrained" if course.start is None else f"the live learner from version {course.start.version} on"
     read = ", ".join(
         f"{topic}[{p}] {count(course.begins.get(topic, {}).get(p, 0))} to {count(end)}"
         for topic, each in course.ends.items()

@@ -14,11 +14,10 @@ from typing import Literal
 from store import ModelStore, Store
 from stream.backtest import told
 from stream.backtest.asked import Ask, Found
-from stream.backtest.executor import executor
 from stream.backtest.frames import board_frame, points_frame
 from stream.backtest.hear import Interrupted
 from stream.backtest.leaderboard import leaderboard
-from stream.backtest.run import Backtest
+from stream.backtest.several import Several
 from stream.commands.opened import console, print_json, print_table
 from stream.commands.progress import progress
 from stream.commands.reporting import require_extra, write_page
@@ -43,29 +42,34 @@ class Telling:
 
 def backtest(path: Path, ask: Ask, *, workers: int | None, telling: Telling) -> bool:
     """Carry out a backtest and tell what it found; False if it was interrupted, or live scores were not replayed."""
-    _check(telling)
+    _check(telling, ask)
     stop = Stop()
     stop.listen()
     with opened_anyway(path) as (config, model):
-        found, run = carry_out(config, model, ask, workers, stop)
+        several, run = carry_all_out(config, model, ask, workers, stop)
     if telling.form == "json":
-        print_json({**told.plain(found), "run": run, "interrupted": stop.requested})
-    elif telling.form == "csv":
-        board_frame(found).write_csv(sys.stdout)
-    else:
-        tell(found)
+        print_json({**told.plain_all(several), "run": run, "interrupted": stop.requested})
+    for found in several:
+        if telling.form == "csv":
+            board_frame(found).write_csv(sys.stdout)
+        elif telling.form == "table":
+            tell(found)
     if telling.points is not None:
         with telling.points.open("w", encoding="utf-8", newline="") as out:
-            points_frame(found).write_csv(out)
+            points_frame(several[0]).write_csv(out)
     if telling.page is not None:
-        _write(found, config, run, telling.page, interrupted=stop.requested)
+        _write(several[0], config, run, telling.page, interrupted=stop.requested)
     if stop.requested:
         sys.stderr.write("interrupted: the same command goes on where it was\n")
-    return not stop.requested and found.replays_live is not False
+    return not stop.requested and all(found.replays_live is not False for found in several)
 
 
-def _check(telling: Telling) -> None:
+def _check(telling: Telling, ask: Ask) -> None:
     """Raise `ConfigError` for a file that cannot be written: now, not when all is done."""
+    if len(ask.ranges) > 1 and (telling.form == "csv" or telling.points or telling.page):
+        raise ConfigError(
+            "expected one range with --csv, --points and --report, found several", "leave them out, or --json has all"
+        )
     if telling.page is not None:
         require_extra()
     for option, file in (("--points", telling.points), ("--report", telling.page)):
@@ -93,17 +97,24 @@ def opened_anyway(path: Path) -> Iterator[tuple[Config, ModelStore]]:
 def carry_out(
     config: Config, model: ModelStore, ask: Ask, workers: int | None, stop: Stop, shown: Shown = progress
 ) -> tuple[Found, int]:
-    """Carry out a backtest as a recorded run; return what it found, and the number of the run."""
-    run = None
+    """Carry out a backtest of one range as a recorded run; return what it found, and the number of the run."""
+    found, run = carry_all_out(config, model, ask, workers, stop, shown)
+    return found[0], run
+
+
+def carry_all_out(
+    config: Config, model: ModelStore, ask: Ask, workers: int | None, stop: Stop, shown: Shown = progress
+) -> tuple[list[Found], int]:
+    """Carry out the backtest of each range as one recorded run; return what they found, and the number of the run."""
+    run, hands = None, workers or os.cpu_count() or 1
     try:
         with recorded(model, config, "backtest", commit=True) as run:
-            made = Backtest(config, model, ask, run)
-            hands = min(workers or os.cpu_count() or 1, len(made.candidates))
+            made = Several(config, model, ask, run)
             try:
-                with shown("backtest", made.total * hands) as advance:
-                    found = made.go(executor(hands), hands, advance, lambda: stop.requested)
+                with shown("backtest", made.total(hands)) as advance:
+                    found = made.go(hands, advance, lambda: stop.requested)
             finally:
-                run.result.update(told.plain(made.found()))
+                run.result.update(told.plain_all(made.found()))
     except Interrupted:
         found = made.found()
     assert run is not None

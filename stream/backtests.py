@@ -87,12 +87,7 @@ def backtest(
     """
     if csv and json:
         raise typer.BadParameter("expected --csv or --json, found both")
-    from stream.commands import opened  # noqa: PLC0415 - late, see above
-
-    opened.pin_hash_seed()
-    from stream.backtest.asked import ask  # noqa: PLC0415
-    from stream.commands import backtesting  # noqa: PLC0415
-
+    room = _room()
     changes = {"without": without, "skip_range": skip_range, "shift": shift, "noise": noise, "drop": drop}
     whatif = {**{name: each or () for name, each in changes.items()}, "delay": delay, "order": order, "seed": seed}
     who: Any = {"learners": learner or (), "file": candidates, "grids": grid or (), "necessity": necessity}
@@ -103,6 +98,16 @@ def backtest(
         "start": start,
         "rollback_at": rollback_at,
     }
-    asked = ask(**who, **where, close=close, save=save, whatif=whatif)
-    telling = backtesting.Telling("json" if json else "csv" if csv else "table", points, report)
-    end(well=backtesting.backtest(config, asked, workers=workers, telling=telling))
+    asked = room.ask(**who, **where, close=close, save=save, whatif=whatif)
+    telling = room.Telling("json" if json else "csv" if csv else "table", points, report)
+    end(well=room.backtest(config, asked, workers=workers, telling=telling))
+
+
+def _room() -> Any:
+    """Return what carries it out: imported when the hash seed is pinned, and never for help."""
+    from stream.commands import opened  # noqa: PLC0415 - late, see above
+
+    opened.pin_hash_seed()
+    from stream.commands import backtesting  # noqa: PLC0415
+
+    return backtesting

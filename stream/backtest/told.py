@@ -67,7 +67,7 @@ def asked(found: Found) -> str:
     course = found.course
     if course is None:
         return "nothing to backtest: the log has no event"
-    begun = "beginning untrained" if course.start is None else f"the live learner from version {course.start.version} on"
+    begun = "untrained at first" if course.start is None else f"the live learner from version {course.start.version} on"
     read = ", ".join(
         f"{topic}[{p}] {count(course.begins.get(topic, {}).get(p, 0))} to {count(end)}"
         for topic, each in course.ends.items()

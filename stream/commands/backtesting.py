@@ -13,7 +13,7 @@ from typing import Literal
 
 from store import ModelStore, Store
 from stream.backtest import told
-from stream.backtest.asked import Ask, Found
+from stream.backtest.asked import Ask, Found, ask
 from stream.backtest.frames import board_frame, points_frame
 from stream.backtest.hear import Interrupted
 from stream.backtest.leaderboard import leaderboard
@@ -26,6 +26,8 @@ from stream.environment import environment
 from stream.errors import ConfigError
 from stream.runs import recorded
 from stream.stop import Stop
+
+__all__ = ["Ask", "Found", "Telling", "ask", "backtest", "carry_all_out", "carry_out", "opened_anyway"]
 
 Shown = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 """Shows how far it is, as `progress` does."""

@@ -156,7 +156,9 @@ def test_what_ifs_are_named_as_the_options_of_the_command(world: World) -> None:
         "print(backtest(until=100, shift='is_popular=+1', drop=['https'], order='reversed'))\nbacktest(shuffle=1)"
     )
     done = python(world.folder, "-c", script)
-    assert done.stdout.splitlines()[0].endswith("beginning untrained; drop https; shift is_popular by +1; order reversed")
+    assert done.stdout.splitlines()[0].endswith(
+        "untrained at first; drop https; shift is_popular by +1; order reversed"
+    )
     assert "TypeError" in done.stderr
     assert "shuffle" in done.stderr
 

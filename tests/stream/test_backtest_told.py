@@ -51,7 +51,7 @@ def test_the_leaderboard_the_verdict_and_the_check_in_the_terminal(tmp_path: Pat
     world.train()
     asked = ("--learner", "prior = live", "--learner", f"none = {NO_CHANGE}", "--learner", "bad = mine:build")
     lines = world.run("backtest", *asked, "--workers", "1").stdout.splitlines()
-    assert lines[0] == "400 events: events[0] 0 to 400, beginning untrained"
+    assert lines[0] == "400 events: events[0] 0 to 400, untrained at first"
     assert " ".join(lines[1].split()) == "candidate Accuracy to the leader regret F1 learned took state"
     table = {line.split()[0]: line.split() for line in lines[2:7]}
     assert [*table] == ["prior", "none", "bad", "NoChange", "Prior"]
@@ -125,7 +125,7 @@ def test_what_was_changed_stands_in_the_first_line(tmp_path: Path) -> None:
     world.write_events("events.jsonl", pattern(40))
     world.configure(log="file:events.jsonl", learner=PRIOR)
     line = world.run("backtest", "--skip-range", "0..8", "--shift", "a=+2").stdout.splitlines()[0]
-    assert line.startswith("32 events: events[0] 0 to 40, beginning untrained; skip ")
+    assert line.startswith("32 events: events[0] 0 to 40, untrained at first; skip ")
     assert line.endswith("; shift a by +2")
     told = world.run("backtest", "--learner", f"none = {NO_CHANGE}", "--save").stdout.splitlines()[-1]
     assert told.startswith("saved beside head: none as version ")
@@ -136,7 +136,7 @@ def test_a_backtest_of_what_was_never_live_says_so(tmp_path: Path) -> None:
     world.write_events("events.jsonl", pattern(40))
     world.configure(log="file:events.jsonl", learner=PRIOR)
     lines = world.run("backtest", "--to", "20").stdout.splitlines()
-    assert lines[0] == "20 events: events[0] 0 to 20, beginning untrained"
+    assert lines[0] == "20 events: events[0] 0 to 20, untrained at first"
     assert lines[-1] == "replays live: cannot tell: the range was never trained live"
     assert not any("distinguishable" in line or "better" in line for line in lines)
 

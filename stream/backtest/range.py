@@ -128,6 +128,11 @@ def place(text: str, store: ModelStore, feed: Feed, config: Config) -> Ends:
             )
         at_offsets = feed.events.start(offsets)
         return {feed.topics[0]: {p: cursor.next_offset for p, cursor in at_offsets.cursors.items()}}
+    if not re.match(r"\d{4}-\d\d", text):
+        raise ConfigError(
+            f"expected an offset, a version or an ISO time for a place in the log, found {text!r}",
+            "for example 100, 0:100,1:90, v:7, or 2026-03-01T03:10:00Z",
+        )
     fields = [config.source.moment, config.labels.moment if config.labels else None]
     return {log.topic: _since(text, log, field) for log, field in zip(feed.logs, fields, strict=False)}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stream.errors import ConfigError
 from tests.bare_loop import RECIPES
 from tests.stream.test_backtest import BAYES, LINEAR, delayed, made, play, train
 from tests.world import World
@@ -133,3 +134,9 @@ def test_a_model_that_cannot_be_written_fails_alone(tmp_path: Path) -> None:
     assert "cannot be written" in (found.outcomes[1].error or "")
     assert found.verdict is not None
     assert list(found.verdict["candidates"]) == ["live"]
+
+
+@pytest.mark.parametrize("place", ["-5", "earliest", "head", "7:", "1e3", ""])
+def test_what_is_no_place_is_told_with_all_that_would_be_one(world: World, place: str) -> None:
+    with pytest.raises(ConfigError, match="expected an offset, a version or an ISO time"):
+        play(world, since=place)

@@ -474,11 +474,13 @@ def test_going_on_from_a_version(world: World, events: Events) -> None:
     assert start.version == 4
 
 
-@pytest.mark.parametrize("workers", [2, 5])
-def test_workers_change_nothing(world: World, events: Events, workers: int) -> None:
+def test_workers_change_nothing(world: World, events: Events) -> None:
+    """Two, and more than there are candidates."""
     events.add(0, made(700, 11))
-    learners = ("live", LINEAR, BAYES, LINEAR.replace("0.05", "0.001"))
-    assert plain(play(world, *learners, workers=workers)) == plain(play(world, *learners))
+    learners = ("live", LINEAR, LINEAR.replace("0.05", "0.001"))
+    alone = plain(play(world, *learners))
+    assert plain(play(world, *learners, workers=2)) == alone
+    assert plain(play(world, *learners, workers=5)) == alone
 
 
 def test_what_a_feature_is_worth(world: World, events: Events) -> None:
@@ -543,3 +545,15 @@ def test_what_was_struck_out_live_is_struck_out_of_each(world: World) -> None:
         trial.take(Verdicts(xs, [True] * 9, [], [], [moment] * 9, [moment + 9] * 9))
         trial.begin(version, asked)
         assert learner.struck == (number,)
+
+
+def test_from_a_time_to_a_time(world: World) -> None:
+    """By the events' own times, in each partition: the first event at or after it."""
+    events = Events(world, garbage=[500])
+    more = 'moment = "at"\nignore = ["at"]\n' + SHORT
+    world.configure(log="file:topic", learner=TREE, more=more)
+    model = train(world)
+    found = play(world, LINEAR, since="1970-01-01T00:08:20Z", until="1970-01-01T00:15:00Z")
+    live = recorded(model, 1, model.head()[0].version)
+    places = [place for place in live if 501 <= place[1] < 900]  # at 500 there is garbage, without a time
+    assert_equals(found, 0, events.bare(LINEAR, places))

@@ -5,29 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from store.types import Cursor, Position, Run, Segment
+from store.types import Cursor, Position, Run, Segment, Version
 from stream.backtest.course import Course, Stretch
 from stream.errors import ConfigError
 from stream.log import Ends
 
 
-def turned_back(course: Course, at: Ends, version: int) -> Course:
+def turned_back(course: Course, at: Ends, version: Version) -> Course:
     """Return the course on which a version takes over before the first record that lies at or behind a place.
 
     Where records were merged by their times, before those that were merged with it. Raises `ConfigError` if there is
-    none.
+    none, if the place lies before the range, or if the version has read what lies behind the place.
     """
+    _check(course, at, version)
     stretches: list[Stretch] = []
     for number, stretch in enumerate(course.stretches):
         parts = list(_cut(stretch, at))
         stretches += parts[:-1]
         if len(parts) > 1 or _begins_behind(parts[0], at):
-            stretches += [replace(parts[-1], model=version), *course.stretches[number + 1 :]]
+            stretches += [replace(parts[-1], model=version.version), *course.stretches[number + 1 :]]
             return replace(course, stretches=tuple(stretches))
         stretches += parts
     raise ConfigError(
         "expected a place within the range for --rollback-at, found nothing to read behind it", "see --from and --to"
     )
+
+
+def _check(course: Course, at: Ends, version: Version) -> None:
+    """Raise `ConfigError` for a place before the range, and for a version from behind the place."""
+    begins = [(at[topic].get(p, 0), begin) for topic, each in course.begins.items() for p, begin in each.items()]
+    if all(there <= begin for there, begin in begins) and any(there < begin for there, begin in begins):
+        raise ConfigError("expected a place within the range for --rollback-at, found one before it", "see --from")
+    read = version.position.next_offsets()
+    if any(stop > at[topic].get(p, 0) for topic in at for p, stop in read.get(topic, {}).items()):
+        raise ConfigError(
+            f"expected a version that had learned nothing from behind --rollback-at, found version {version.version}, "
+            "which has read more: it would learn that again",
+            "name an earlier version, or a later place",
+        )
 
 
 def _begins_behind(stretch: Stretch, at: Ends) -> bool:

@@ -76,7 +76,7 @@ class Backtest:
         if ask.rollback is not None:
             self._add_rolled_back(ask.rollback[1])
         if ask.save:
-            check_saving(self.candidates, self.whatif)
+            check_saving(self.candidates, self.whatif, self.rolled)
         self.outcomes: dict[int, Outcome] = {}
         self.saved: dict[int, int] = {}
         self._begun_by: dict[int, NewVersion] = {}
@@ -89,7 +89,7 @@ class Backtest:
         """Let the model of a version take over at a place."""
         assert self.course is not None
         version = self.model.version(to.removeprefix("v:"))
-        self.course = turned_back(self.course, place(at, self.model, feed, self.config), version.version)
+        self.course = turned_back(self.course, place(at, self.model, feed, self.config), version)
         self.models = {version.version: self.model.payload(version.version)}
 
     def _add_rolled_back(self, to: str) -> None:

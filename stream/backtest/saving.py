@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -22,8 +22,13 @@ UNSAVED = 0
 """The number of a version that is not in the store yet."""
 
 
-def check_saving(candidates: Sequence[Candidate], whatif: WhatIf) -> None:
-    """Raise `ConfigError` for what no version could tell of itself."""
+def check_saving(candidates: Sequence[Candidate], whatif: WhatIf, rolled: Collection[int]) -> None:
+    """Raise `ConfigError` for what no version could tell of itself; `rolled` are rolled back on the way."""
+    if rolled:
+        raise ConfigError(
+            "expected learners that learn all of the range for --save, found one that is rolled back on the way",
+            "leave --rollback-at out; or roll head back in fact: tidemark rollback V --skip",
+        )
     if replace(whatif, without=()) or any(candidate.drop for candidate in candidates):
         raise ConfigError(
             "expected events as the log has them for --save, found some that are changed: such a version could not be "

@@ -395,6 +395,115 @@ def test_from_a_version_the_live_learner_alone_goes_on(setting: Setting) -> None
         assert outcome.learned == bare.learned == len(rest)
 
 
+def rolled(setting: Setting, version: int, at: Mapping[int, int], *, stop: Mapping[int, int] | None = None) -> Bare:
+    """The live model up to the first event at or behind a place; then what a version had learned, on the rest."""
+    known = {place for n in range(1, version + 1) for _, place in read_by(setting.model, setting.model.version(str(n)))}
+    live, other, scores, learned = MODELS[SCALED](), MODELS[SCALED](), Scores(), 0
+    for place, x, y in setting.examples():
+        if place in known:
+            other.learn_one(x, y)
+    first = next(n for n, (p, offset) in enumerate(setting.order) if offset >= at[p])
+    before = set(setting.order[:first])
+    assert known <= before
+    for place, x, y in setting.examples():
+        if stop is None or place[1] < stop[place[0]]:
+            model = live if place in before else other
+            scores.update(y, model.predict_proba_one(x))
+            model.learn_one(x, y)
+            learned += 1
+    return Bare(scores.get(), learned)
+
+
+ROLLBACKS: list[tuple[str, dict[int, int] | None, list[str]]] = [
+    ("0:300,1:210", {0: 300, 1: 210}, []),
+    ("v:4", None, []),
+    ("v:7", None, []),
+    ("0:600,1:470", {0: 600, 1: 470}, []),
+    ("0:600,1:470", {0: 600, 1: 470}, ["0:700,1:500"]),
+    ("v:5", None, ["v:7"]),
+    ("1970-01-01T02:30:00Z", None, []),
+]
+
+
+@pytest.mark.parametrize(("at", "place", "end"), ROLLBACKS, ids=[" ".join((at, *end)) for at, _, end in ROLLBACKS])
+def test_as_if_rolled_back(setting: Setting, at: str, place: dict[int, int] | None, end: list[str]) -> None:
+    found = play(setting.world, rollback_at=at, until=[*end, "v:3"])
+    if at.startswith("v:"):
+        place = next_of(setting, at)
+    elif place is None:
+        moment = 2.5 * 3600
+        place = {
+            p: min(n for (q, n), e in setting.events.items() if q == p and (p, n) not in GARBAGE and e["at"] >= moment)
+            for p in (0, 1)
+        }
+    assert place is not None
+    stop = None
+    if end:
+        stop = next_of(setting, end[0]) if end[0].startswith("v:") else {0: 700, 1: 500}
+    expected = rolled(setting, 3, place, stop=stop)
+    assert [each.name for each in found.candidates] == ["live", "rolled back to v:3"]
+    outcome = found.outcomes[1]
+    assert outcome.error is None
+    assert {name: spans["cumulative"] for name, spans in outcome.scores.items()} == expected.scores
+    assert outcome.learned == expected.learned == found.outcomes[0].learned
+    assert found.replays_live is True, "the one that was not rolled back is the live one"
+    assert expected.scores != {name: spans["cumulative"] for name, spans in found.outcomes[0].scores.items()}
+
+
+def next_of(setting: Setting, text: str) -> dict[int, int]:
+    (at,) = setting.model.version(text.removeprefix("v:")).position.next_offsets().values()
+    return {0: at[0], 1: at[1]}
+
+
+def test_it_is_what_a_rollback_with_skip_would_have_come_to(tmp_path: Path) -> None:
+    """Another model is trained live, rolled back in fact, and trained on."""
+    scores = []
+    for fact in (False, True):
+        world = World(tmp_path / str(fact))
+        world.folder.mkdir()
+        world.configure(log="file:topic", learner=SCALED, more=MORE)
+        events = made(700, 9)
+        world.write_events("topic/0.jsonl", events[:500])
+        model = train(world)
+        if fact:
+            world.run("rollback", "3", "--skip", "--reason", "worse")
+        world.write_events("topic/0.jsonl", events)
+        model = train(world)
+        if fact:
+            head = model.head()[0]
+            scores.append(head.proof.scores["Accuracy"]["cumulative"] * head.accounts.learned)
+        else:
+            known = model.version("3").accounts.learned
+            found = play(world, rollback_at="500", until=["3"], since="500", start=str(_at(model, 500)))
+            outcome = found.outcomes[1]
+            rest = outcome.scores["Accuracy"]["cumulative"] * outcome.learned
+            third = model.version("3").proof.scores["Accuracy"]["cumulative"] * known
+            scores.append(rest + third)
+    assert scores[0] == pytest.approx(scores[1], rel=1e-12)
+
+
+def _at(model: ModelStore, offset: int) -> int:
+    """Return the version that stands at an offset."""
+    return next(v.version for v in model.versions() if v.position.next_offsets() == {"topic": {0: offset}})
+
+
+REFUSED_ROLLBACKS: list[tuple[list[str], str]] = [
+    (["--rollback-at", "0:300,1:210"], "expected --to V with --rollback-at"),
+    (["--rollback-at", "0:9000,1:9000", "--to", "v:3"], "found 9000"),
+    (["--rollback-at", "0:760,1:530", "--to", "v:3"], "within the range"),
+    (["--rollback-at", "0:300,1:210", "--to", "v:99"], "99"),
+    (
+        ["--rollback-at", "0:300,1:210", "--to", "v:3", "--learner", "naive_bayes.GaussianNB()"],
+        "the live learner alone",
+    ),
+    (["--rollback-at", "0:300,1:210", "--to", "v:3", "--drop", "a"], "the live learner alone"),
+    (["--rollback-at", "0:300,1:210", "--to", "v:3", "--save"], "--save"),
+    (["--rollback-at", "v:3", "--to", "v:5"], "expected a version that had learned nothing from"),
+    (["--rollback-at", "v:3", "--to", "v:2", "--from", "v:4"], "within the range"),
+]
+"""What --rollback-at refuses."""
+
+
 REFUSED: list[tuple[list[str], str]] = [
     (["--drop", "zz"], "expected a feature"),
     (["--shift", "zz=+1"], "zz"),
@@ -414,6 +523,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--save", "--delay", "1h"], "--save"),
     (["--save", "--necessity"], "--save"),
     (["--save", "--order", "time"], "--save"),
+    *REFUSED_ROLLBACKS,
 ]
 
 

@@ -139,7 +139,7 @@ class Journey:
         made = making(config, schema_of(self.course))
         made["features"] = tuple(name for name in made["features"] if name not in candidate.drop)
         made["slices"] = tuple(name for name in made.get("slices", ()) if name not in candidate.drop)
-        made["alone"] = number != self.first
+        made["alone"] = number not in {self.first, *self.parents}  # a version has what its beginning has
         made["labels"] = self.whatif.labels(config) or made.get("labels")
         recipe = read_recipe(candidate.learner, config.model.task, search_path=config.base)
         return Learner.new(recipe, **made)

@@ -44,7 +44,7 @@ RollbackAt = Annotated[
     Text, typer.Option("--rollback-at", metavar="T", help="As if rolled back there, to the V of --to.")
 ]
 Save = Annotated[bool, typer.Option("--save", help="Keep what they came to, as versions beside head.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; else one a core, if that pays.")]
 Close = Annotated[bool, typer.Option("--close/--no-close", help="At the end, reveal pending labels.")]
 
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV: a candidate a line, best first.")]

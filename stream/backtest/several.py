@@ -16,6 +16,10 @@ from stream.config import Config
 from stream.runs import OpenRun
 
 
+EVENTS_FOR_MORE = 100_000
+"""With fewer to learn in all, starting processes takes longer than what they save."""
+
+
 class Several:
     """A backtest for each range that was asked for, mostly one. Each begins and ends by itself.
 
@@ -27,6 +31,11 @@ class Several:
             Backtest(config, model, replace(ask, wishes=wishes, ranges=()), run, base=number * CANDIDATES_MAX)
             for number, wishes in enumerate(ask.ranges or (ask.wishes,))
         ]
+
+    def workers(self, most: int) -> int:
+        """Return how many processes are worth starting, at most so many."""
+        events = sum(part.total * len(part.candidates) for part in self.parts)
+        return 1 if events < EVENTS_FOR_MORE else most
 
     def hands(self, workers: int) -> int:
         """Return how many journeys each range is dealt out to."""

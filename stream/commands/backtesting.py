@@ -108,10 +108,11 @@ def carry_all_out(
     config: Config, model: ModelStore, ask: Ask, workers: int | None, stop: Stop, shown: Shown = progress
 ) -> tuple[list[Found], int]:
     """Carry out the backtest of each range as one recorded run; return what they found, and the number of the run."""
-    run, hands = None, workers or os.cpu_count() or 1
+    run = None
     try:
         with recorded(model, config, "backtest", commit=True) as run:
             made = Several(config, model, ask, run)
+            hands = workers or made.workers(os.cpu_count() or 1)
             try:
                 with shown("backtest", made.total(hands)) as advance:
                     found = made.go(hands, advance, lambda: stop.requested)

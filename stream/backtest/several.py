@@ -15,7 +15,6 @@ from stream.backtest.run import Backtest
 from stream.config import Config
 from stream.runs import OpenRun
 
-
 EVENTS_FOR_MORE = 100_000
 """With fewer to learn in all, starting processes takes longer than what they save."""
 

@@ -157,7 +157,7 @@ class Trial:
 
     def begin(self, version: Version, asked: int = 0) -> None:
         """Do what a version did before it read anything; `asked` events had been asked live when the range began."""
-        if self.error is None:
+        if self.error is None and self.segment is None:  # a version of its own could not tell when it was static
             self.learner.strike(number - asked + self._first for number in struck(version))
             match version.kind:
                 case "closing":

@@ -196,9 +196,12 @@ def test_history_in_bulk_then_live_without_a_gap(log: Log) -> None:
     assert (again["replays_live"], again["why"]) == (True, None)
     assert again["candidates"][0]["learned"] == head.accounts.learned
 
-    undone = world.json("rollback", "--undo", "--reason", "better before")
-    assert undone
-    assert model.head()[0].version == found.saved[1] or model.head()[0].identity != head.identity
+    world.run("rollback", "--undo", "--reason", "better before")
+    assert model.head()[0].version == before[0][0].version, "as before it was taken up"
+    log.configure()
+    back = train(world).head()[0]
+    assert_equals(log, model, back, SCALED)
+    assert_read_once(model, {0: 700, 1: 600})
 
 
 def test_labels_that_are_pending_are_carried_over(tmp_path: Path) -> None:
@@ -263,6 +266,25 @@ def test_what_was_learned_and_then_held_is_as_it_is_live(log: Log) -> None:
     head = train(world, adopt=str(clean.version)).head()[0]
     assert_equals(log, model, head, BAYES)
     assert world.json("doctor")
+    verified(world)
+
+
+def test_what_is_saved_learns_where_the_live_model_was_static(log: Log) -> None:
+    """No version of its own says when it would have been static: it learns all, and the log proves it."""
+    world = log.world
+    log.write((200, 150))
+    train(world)
+    text = world.config.read_text(encoding="utf-8")
+    world.config.write_text(text.replace("[source]", 'mode = "static"\n[source]'), encoding="utf-8")
+    log.write((300, 250))
+    train(world)
+    world.config.write_text(text, encoding="utf-8")
+    log.write(COUNTS)
+    model = train(world)
+    assert {"freeze", "thaw"} <= {version.kind for version in model.versions()}
+    found = play(world, "live", BAYES)
+    for number, learner in enumerate((SCALED, BAYES)):
+        assert_equals(log, model, model.version(str(found.saved[number])), learner)
     verified(world)
 
 
@@ -334,6 +356,35 @@ def test_a_saved_version_is_served_and_kept(log: Log) -> None:
     kept = {version.version for version in model.versions() if version.blob is not None}
     assert {found.saved[0], found.saved[1]} <= kept
     assert len(kept) < len(model.versions())
+    verified(world)
+
+
+def test_what_was_met_is_met_again_after_it_was_taken_up(tmp_path: Path) -> None:
+    """The gate remembers ids: those of what was learned live, in bulk, and before the version that is gone on from."""
+    log = Log(World(tmp_path))
+    world = log.world
+    events = [{"id": n, **event} for n, event in enumerate(made(500, 3))]
+    sent = events[:200] + events[150:180] + events[200:300] + events[220:230] + events[300:400] + events[10:20]
+    sent += events[390:]
+
+    def configure(learner: str) -> None:
+        log.configure(learner)
+        text = world.config.read_text(encoding="utf-8").replace(
+            'ignore = ["at", "known"]', 'ignore = ["at", "known", "id"]'
+        )
+        text = text.replace("[validation]", 'id = "id"\n[gate]\nduplicates = 10000\n[validation]', 1)
+        world.config.write_text(text, encoding="utf-8")
+
+    configure(SCALED)
+    world.write_events("topic/0.jsonl", sent[:250])
+    train(world)
+    world.write_events("topic/0.jsonl", sent[:400])
+    found = play(world, BAYES)
+    configure(BAYES)
+    world.write_events("topic/0.jsonl", sent)
+    head = train(world, adopt=str(found.saved[0])).head()[0]
+    assert (head.accounts.learned, head.accounts.held) == (500, len(sent) - 500)
+    assert cumulative(head) == looped(BAYES, events)[0]
     verified(world)
 
 

@@ -487,6 +487,18 @@ def _at(model: ModelStore, offset: int) -> int:
     return next(v.version for v in model.versions() if v.position.next_offsets() == {"topic": {0: offset}})
 
 
+def test_a_version_without_bytes_is_refused_in_words(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.configure(log="file:topic", learner=SCALED, more=MORE)
+    world.write_events("topic/0.jsonl", made(500, 9))
+    train(world)
+    world.run("expire", "--keep-last", "1")
+    for words in (["--start", "2"], ["--rollback-at", "400", "--to", "v:2"]):
+        told = world.run("backtest", *words, code=1).stderr
+        assert "its bytes were deleted by retention" in told
+        assert "choose a version" in told
+
+
 REFUSED_ROLLBACKS: list[tuple[list[str], str]] = [
     (["--rollback-at", "0:300,1:210"], "expected --to V with --rollback-at"),
     (["--rollback-at", "0:9000,1:9000", "--to", "v:3"], "found 9000"),

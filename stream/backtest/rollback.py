@@ -56,20 +56,7 @@ def _begins_behind(stretch: Stretch, at: Ends) -> bool:
 def _cut(stretch: Stretch, at: Ends) -> Iterator[Stretch]:
     """Give out a stretch in two where the place lies within it, else whole. What it was live, its end is."""
     if stretch.ends is not None:
-        reached = stretch.position.next_offsets()
-        if any(
-            reached[t].get(p, 0) < offset < stretch.ends[t].get(p, 0)
-            for t, each in at.items()
-            for p, offset in each.items()
-        ):
-            yield replace(stretch, ends=at)
-            topics = {
-                topic: replace(place, cursors={p: Cursor(offset) for p, offset in at[topic].items()})
-                for topic, place in stretch.position.topics.items()
-            }
-            yield replace(stretch, position=Position(topics), beside=None)
-            return
-        yield stretch
+        yield from _cut_merged(stretch, stretch.ends, at)
         return
     runs = stretch.segment.runs
     for number, run in enumerate(runs):
@@ -84,6 +71,25 @@ def _cut(stretch: Stretch, at: Ends) -> Iterator[Stretch]:
                 return
             break
     yield stretch
+
+
+def _cut_merged(stretch: Stretch, ends: Ends, at: Ends) -> Iterator[Stretch]:
+    """Give out what is merged by times in two, up to the place in each log, and from there on."""
+    begins = stretch.position.next_offsets()
+    first = {topic: {p: begins[topic].get(p, 0) for p in each} for topic, each in ends.items()}
+    middle = {
+        topic: {p: min(max(at[topic].get(p, 0), first[topic][p]), end) for p, end in each.items()}
+        for topic, each in ends.items()
+    }
+    if middle in (first, ends):
+        yield stretch
+        return
+    topics = {
+        topic: replace(place, cursors={p: Cursor(offset) for p, offset in middle[topic].items()})
+        for topic, place in stretch.position.topics.items()
+    }
+    yield replace(stretch, ends=middle)
+    yield replace(stretch, position=Position(topics), beside=None)
 
 
 def _parted(runs: Sequence[Run], number: int, offset: int) -> tuple[tuple[Run, ...], tuple[Run, ...]]:

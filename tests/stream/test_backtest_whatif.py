@@ -7,7 +7,7 @@ import json
 import random
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,11 @@ import structlog
 from river import linear_model, metrics, naive_bayes, optim, preprocessing
 
 from store import ModelStore
+from store.types import Cursor, Position, Segment, TopicPosition
 from stream.backtest.asked import Found, ask
+from stream.backtest.course import Course, Stretch
 from stream.backtest.noise import gaussian
+from stream.backtest.rollback import turned_back
 from stream.backtest.spread import Spread
 from stream.commands.backtesting import carry_out, opened_anyway
 from stream.errors import ConfigError
@@ -480,6 +483,63 @@ def test_it_is_what_a_rollback_with_skip_would_have_come_to(tmp_path: Path) -> N
             third = model.version("3").proof.scores["Accuracy"]["cumulative"] * known
             scores.append(rest + third)
     assert scores[0] == pytest.approx(scores[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("until", [None, "1970-01-01T03:00:00Z"])
+def test_with_a_log_of_labels_too(tmp_path: Path, until: str | None) -> None:
+    """Where both logs are merged by their times as they are read, against a model that was rolled back in fact."""
+    found: list[Any] = []
+    stop = 12_000 if until is None else 10_800
+    for fact in (False, True):
+        world = World(tmp_path / str(fact))
+        world.folder.mkdir()
+        joined(world, 4000)
+        model = train(world)
+        if fact:
+            joined(world, 8000)
+            train(world)
+            world.run("rollback", "3", "--skip", "--reason", "worse")
+            joined(world, stop)
+            head = train(world).head()[0]
+            found.append((head.accounts.learned, head.accounts.pending, head.proof.details["labels"]["asked"]))
+            found.append(play(world, answers=True, close=False).outcomes[0].answers.numbers[-40:])
+        else:
+            joined(world, 12_000)
+            ends = ["v:3"] if until is None else [until, "v:3"]
+            outcome = play(world, rollback_at="1970-01-01T02:13:20Z", until=ends, close=False, answers=True).outcomes[1]
+            assert model.version("3").accounts.pending > 5
+            found.append((*outcome.accounts[:2], outcome.details["labels"]["asked"]))
+            found.append(outcome.answers.numbers[-40:])
+    assert found[:2] == found[2:]
+
+
+@pytest.mark.parametrize(("labels", "middle"), [(35, 35), (45, 40), (5, 30)], ids=["within", "behind", "before"])
+def test_merged_logs_are_cut_within_what_is_read_of_them(setting: Setting, labels: int, middle: int) -> None:
+    """A place may lie behind the end of the range in one log, and before its beginning in the other."""
+    version = replace(setting.model.version("1"), position=Position({}))
+    topics = {"e": TopicPosition("x", {0: Cursor(10)}), "l": TopicPosition("y", {0: Cursor(30)})}
+    begins, ends = {"e": {0: 10}, "l": {0: 30}}, {"e": {0: 50}, "l": {0: 40}}
+    course = Course((Stretch(Segment(), Position(topics), ends=ends),), begins, ends, {})
+    first, second = turned_back(course, {"e": {0: 20}, "l": {0: labels}}, version).stretches
+    assert (first.position.next_offsets(), first.ends, first.model) == (begins, {"e": {0: 20}, "l": {0: middle}}, None)
+    assert (second.position.next_offsets(), second.ends, second.model) == (first.ends, ends, 1)
+
+
+def joined(world: World, moment: int) -> None:
+    """Let both logs have what came before a moment."""
+    labels = '[labels]\nlog = "file:labels"\nmoment = "known"\nid = "id"\n'
+    world.configure(
+        log="file:topic",
+        learner=SCALED,
+        more='moment = "at"\nid = "id"\nignore = ["id", "at"]\n'
+        f'{labels}[validation]\nmetrics = ["Accuracy", "LogLoss"]\n[snapshots]\nevery_events = 60\n',
+    )
+    events = [{**event, "id": n, "at": 20 * n} for n, event in enumerate(made(600, 4))]
+    known = sorted((event["at"] + 37 * (n % 11), n) for n, event in enumerate(events))
+    world.write_events("topic/0.jsonl", [{k: e[k] for k in e if k != "y"} for e in events if e["at"] < moment])
+    world.write_events(
+        "labels/0.jsonl", [{"id": n, "known": at, "y": events[n]["y"]} for at, n in known if at < moment]
+    )
 
 
 def _at(model: ModelStore, offset: int) -> int:

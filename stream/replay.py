@@ -63,8 +63,9 @@ def verify(store: ModelStore, feed: Feed, config: Config, version: Version, tell
 
 
 def _renewed(store: ModelStore, genesis: Version) -> bool:
-    """Tell whether another genesis version took its place: the configuration was mended in between."""
-    return any(move.kind == "genesis" and move.old == genesis.version for move in store.moves("head"))
+    """Tell whether another genesis version took the place of its line: the configuration was mended in between."""
+    ended = [move.old for move in store.moves("head") if move.kind == "genesis" and move.old is not None]
+    return any(store.lineage(old)[0].version == genesis.version for old in ended)
 
 
 def _verify_skip(store: ModelStore, version: Version) -> Verification:

@@ -172,7 +172,9 @@ def test_predictions_are_there_if_asked_for(world: World) -> None:
 def test_an_interrupt_reaches_the_run(world: World) -> None:
     world.configure(log="file:events.jsonl", learner="tests.stream.slow:slow")
     Store.open(f"sqlite:///{world.folder / 'tidemark.db'}", create=True).close()
-    arguments = [sys.executable, "-c", "from stream.backtest import backtest\nbacktest()"]
+    # heard below a shell that ignores it, too
+    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    arguments = [sys.executable, "-c", f"{heard}\nfrom stream.backtest import backtest\nbacktest()"]
     pipe = subprocess.PIPE
     with subprocess.Popen(arguments, cwd=world.folder, env=environment(), stderr=pipe, text=True) as process:
         try:

@@ -29,8 +29,6 @@ def build():
     return Fails()
 """
 
-pytest_plugins = ["tests.stream.browsing"]
-
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:

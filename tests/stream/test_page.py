@@ -24,8 +24,6 @@ from tests.stream.telling import EVIL, told_store
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 MODEL_LIGHT = "rgb(13, 106, 115)"
 
-pytest_plugins = ["tests.stream.browsing"]
-
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ModelStore, Report]]:

@@ -1,4 +1,4 @@
-"""Fixtures: pages of reports in a real browser without a network."""
+"""Fixtures for tests of the stream: pages of reports in a real browser without a network."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The steps of a pipeline before its last, gone through once for all the pipelines that begin with them.
 
 What unsupervised transformers make of events depends on nothing that comes after them: pipelines with the same first
-steps, that see the same events, each with its label, have the same scaled features. The very calls that river's
-pipeline makes, in its order, but for its own overhead: transform and ask, then learn, transform and learn.
+steps, that see the same events, each with its label, have the same scaled features. What river's pipeline does, in its
+order, but for its own overhead: transform and ask, then learn, transform and learn. A StandardScaler that comes first
+is not called but computed with (`_scale`): river's sums, operation by operation, on its own state.
 """
 
 from __future__ import annotations
@@ -138,7 +139,10 @@ def _go_through(step: Any, asked: list[dict[str, Any]], learned: list[dict[str, 
 
 
 def _scale(step: preprocessing.StandardScaler, asked: list[dict[str, Any]], learned: list[dict[str, Any]]) -> None:
-    """Do as `_go_through` with a first step that scales: river's own sums in its order, in one loop a feature."""
+    """Do as `_go_through` with a first step that scales: river's sums, in one loop instead of three.
+
+    Source: river.preprocessing.StandardScaler, `transform_one` and `learn_one`; the tests compare every bit.
+    """
     counts, means, variances, place = step.counts, step.means, step.vars, 0
     try:
         for place, x in enumerate(learned):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from store.offsets import Offsets
 from store.types import Cursor, Position, Run, Segment, TopicPosition
 from stream.errors import LogLost
-from stream.feed import Feed
+from stream.feed import Feed, Kept
 from stream.log import EVENTS_PER_POLL_MAX, POLL_S_MAX, Batch, Log, Span, join, split
 from stream.scan import pick
 from stream.times import TIME_AHEAD
+
+KEPT_MAX = 20 * EVENTS_PER_POLL_MAX
+"""So many events that lie beyond a segment are kept for the next one."""
 
 SILENCE_S_MAX = 30.0
 """How long a partition may bring nothing before events that should be in it are said to be gone."""
@@ -23,8 +26,9 @@ SILENCE_S_MAX = 30.0
 def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[Batch]:
     """Read the runs of a segment again, in recorded order, over all partitions; `position` has the identities.
 
-    Partitions are read side by side, and what comes early waits: at most the segment itself is held in memory. Raises
-    `LogLost` when the log no longer has the events.
+    Partitions are read side by side, and what comes early waits: at most the segment itself is held in memory, and
+    `KEPT_MAX` events that lie beyond it, so that the next segment goes on where this one ends. Raises `LogLost` when the
+    log no longer has the events.
     """
     runs = [run for run in segment.runs if run.kind in ("read", "late")]
     ahead: dict[tuple[str, int], set[int]] = {}
@@ -33,7 +37,15 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
             ahead.setdefault((hold.topic, hold.partition), set()).add(hold.offset)
     late = _read_late(feed, [run for run in runs if run.kind == "late"], position)
     inplace = [run for run in runs if run.kind == "read"]
-    again = {log.topic: _Again(log, [run for run in inplace if run.topic == log.topic], position) for log in feed.logs}
+    again = {
+        log.topic: _Again(
+            log,
+            [run for run in inplace if run.topic == log.topic],
+            position.topics[log.topic].identity,
+            feed.kept.pop(log.topic, None),
+        )
+        for log in feed.logs
+    }
     for merged, together in groupby(runs, key=lambda run: run.merged):
         if merged is None:
             for kind, several in groupby(together, key=lambda run: run.kind):
@@ -49,6 +61,7 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
             for run in together:
                 spans[run.topic].append(join(list(again[run.topic].read(run))))
             yield feed.again(spans[feed.topics[0]], spans[feed.topics[1]], ahead)
+    feed.kept = {topic: kept for topic, each in again.items() if (kept := each.kept()) is not None}
 
 
 def _together(spans: Iterable[Span]) -> Iterator[list[Span]]:
@@ -85,20 +98,31 @@ def _read_late(feed: Feed, runs: Sequence[Run], position: Position) -> dict[Run,
 
 
 class _Again:
-    """Reads the runs of one topic again, in order."""
+    """Reads the runs of one topic again, in order; `kept` is what is left from the segment before."""
 
-    def __init__(self, log: Log, runs: Sequence[Run], position: Position) -> None:
+    def __init__(self, log: Log, runs: Sequence[Run], identity: str, kept: Kept | None) -> None:
         self._log = log
+        self._identity = identity
+        self._beyond = 0
         self._stops = {run.partition: run.stop for run in runs}
-        self._waiting: dict[int, deque[Span]] = {run.partition: deque() for run in runs}
+        starts = {run.partition: run.start for run in reversed(runs)}
+        if kept is not None and kept.identity == identity and kept.at == log.where() and _begins(kept, starts):
+            self._waiting = kept.waiting
+            return
+        self._waiting = {}
         if runs:
-            starts = {run.partition: run.start for run in reversed(runs)}
             cursors = {partition: Cursor(start) for partition, start in {**log.end(), **starts}.items()}
-            log.seek(TopicPosition(position.topics[log.topic].identity, cursors))
+            log.seek(TopicPosition(identity, cursors))
+
+    def kept(self) -> Kept | None:
+        """Return what lies beyond what was read, for the next segment; None if that is much."""
+        waiting = sum(len(span) for spans in self._waiting.values() for span in spans)
+        much = max(waiting, self._beyond) > KEPT_MAX
+        return None if much else Kept(self._identity, self._log.where(), self._waiting)
 
     def read(self, run: Run) -> Iterator[Span]:
-        """Give out the events of a run as they come; what lies beyond a partition's last stop is not kept."""
-        waiting = self._waiting[run.partition]
+        """Give out the events of a run as they come."""
+        waiting = self._waiting.setdefault(run.partition, deque())
         at, news_at = run.start, time.monotonic()
         while True:
             while waiting and at < run.stop:
@@ -110,9 +134,19 @@ class _Again:
             if at >= run.stop:
                 return
             for span in self._log.poll(POLL_S_MAX).spans:
-                if span.start < self._stops.get(span.partition, 0):
-                    self._waiting[span.partition].append(span)
-                    if span.partition == run.partition:
-                        news_at = time.monotonic()
+                self._keep(span)
+                if span.partition == run.partition:
+                    news_at = time.monotonic()
             if time.monotonic() - news_at > SILENCE_S_MAX:
                 raise LogLost(f"expected offsets {at} to {run.stop} of partition {run.partition}, the log brings none")
+
+    def _keep(self, span: Span) -> None:
+        beyond = span.start >= self._stops.get(span.partition, 0)
+        self._beyond += beyond * len(span)
+        if not beyond or self._beyond <= KEPT_MAX:
+            self._waiting.setdefault(span.partition, deque()).append(span)
+
+
+def _begins(kept: Kept, starts: Mapping[int, int]) -> bool:
+    """Tell whether what is kept goes on where each partition is to begin."""
+    return all(kept.begins(partition) == start for partition, start in starts.items())

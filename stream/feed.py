@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from store.types import Position, Version
 from stream.errors import ConfigError
 from stream.log import EVENTS_PER_POLL_MAX, Batch, Ends, Log, Span, within
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was polled of a log beyond what was asked for: `waiting` by partition, each up to where `at` says.
+
+    It is of use as long as nobody else moved the log of this `identity` from `at`.
+    """
+
+    identity: str
+    at: dict[int, int]
+    waiting: dict[int, deque[Span]]
+
+    def begins(self, partition: int) -> int:
+        """Return the offset at which what follows begins."""
+        waiting = self.waiting.get(partition)
+        return waiting[0].start if waiting else self.at.get(partition, -1)
 
 
 class Feed:
@@ -16,6 +35,7 @@ class Feed:
         self.events = events
         self.labels: Log | None = None
         self.ends: Ends | None = None
+        self.kept: dict[str, Kept] = {}
 
     @property
     def logs(self) -> tuple[Log, ...]:

@@ -90,6 +90,10 @@ class FileLog:
                 return batch
             time.sleep(min(NAP_S, left))
 
+    def where(self) -> dict[int, int]:
+        """See `Log.where`."""
+        return {partition: reader.next_line for partition, reader in sorted(self._readers.items())}
+
     def end(self) -> dict[int, int]:
         """See `Log.end`. Reads what was not counted yet."""
         self._find_partitions()

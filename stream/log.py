@@ -156,6 +156,10 @@ class Log(Protocol):
         """
         ...
 
+    def where(self) -> dict[int, int]:
+        """Return where the next poll begins in each partition; nothing before the first `seek`."""
+        ...
+
     def end(self) -> dict[int, int]:
         """Return each partition's next offset at the end of the log as it is now. Asks the log: may block some seconds.
 

@@ -115,6 +115,10 @@ class KafkaLog:
             batch = self._batch(messages)
         return batch
 
+    def where(self) -> dict[int, int]:
+        """See `Log.where`."""
+        return dict(self._next)
+
     def end(self) -> dict[int, int]:
         """See `Log.end`: before any transaction that is still open."""
         return self._topic.end(self._topic.partitions())

@@ -144,6 +144,7 @@ class Reader:
             self.seen.setdefault(span.partition, []).extend(span.values)
             cursors[span.partition] = span.cursor(before)
         self.position = replace(self.position, cursors=cursors)
+        assert self.log.where() == self.offsets()
         return batch
 
     def offsets(self) -> dict[int, int]:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from store.types import Cursor, TopicPosition
+from store.types import Cursor, Position, Run, Segment, TopicPosition
+from stream.again import read_segment
 from stream.errors import ConfigError, LogMismatch
+from stream.feed import Feed
 from stream.log import Log, record_hash
 from tests.laws.places import FilePlace, FolderPlace, KafkaPlace, Place, Reader
 
@@ -63,6 +65,39 @@ def test_seeks_back_and_forth_land_where_they_should(place: Place, read: Callabl
     rest = reader.offsets()
     reader.seen = {}
     assert reader.to_end() == {p: values[rest[p] :] for p, values in place.events.items()}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_segments_read_again_are_what_they_were_whoever_moves_the_log_between_them(
+    place: Place, opened: Callable[[Log], Log], monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    place.fill(2500, seed)
+    log, chance = opened(place.open()), random.Random(seed)
+    seeks: list[TopicPosition] = []
+    seek = log.seek
+    monkeypatch.setattr(log, "seek", lambda position: (seeks.append(position), seek(position)))
+    feed, everywhere = Feed(log), Position({log.topic: log.start("earliest")})
+    at, disturbed = dict.fromkeys(place.events, 0), 0
+    segments = 0
+    while any(at[p] < len(values) for p, values in place.events.items()):
+        runs, expected = [], []
+        for _ in range(chance.randrange(1, 6)):
+            partition = chance.choice(list(at))
+            start = at[partition]
+            stop = at[partition] = min(len(place.events[partition]), start + chance.randrange(1, 300))
+            if stop > start:
+                runs.append(Run(log.topic, partition, start, stop, stop - start))
+                expected += place.events[partition][start:stop]
+        found = [v for b in read_segment(feed, Segment(tuple(runs)), everywhere) for s in b.spans for v in s.values]
+        assert found == expected
+        segments += 1
+        if chance.random() < 0.2:
+            disturbed += 1
+            log.seek(log.start({partition: 0 for partition in at}))
+            log.poll(0.5, 7)
+    if len(at) == 1:
+        assert len(seeks) <= 1 + 2 * disturbed  # a segment goes on where the one before it ended
+    assert segments > 5
 
 
 def test_a_position_is_found_again_by_another_reader(place: Place, read: Callable[..., Reader]) -> None:

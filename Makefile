@@ -21,7 +21,7 @@ demo: setup ## train, kill, resume, roll back and take poison out on real flight
 	$(BIN)/tidemark demo
 
 test: setup ## all tests, with a real PostgreSQL and a real Kafka broker
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .

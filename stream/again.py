@@ -27,8 +27,8 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
     """Read the runs of a segment again, in recorded order, over all partitions; `position` has the identities.
 
     Partitions are read side by side, and what comes early waits: at most the segment itself is held in memory, and
-    `KEPT_MAX` events that lie beyond it, so that the next segment goes on where this one ends. Raises `LogLost` when the
-    log no longer has the events.
+    `KEPT_MAX` events that lie beyond it, so that the next segment goes on where this one ends. Raises `LogLost` when
+    the log no longer has the events.
     """
     runs = [run for run in segment.runs if run.kind in ("read", "late")]
     ahead: dict[tuple[str, int], set[int]] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -197,16 +199,25 @@ def jars() -> Path:
     if folder.is_dir():
         return folder
     CACHE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as work:
+    with _alone(), tempfile.TemporaryDirectory(dir=CACHE) as work:
+        if folder.is_dir():
+            return folder
         fetched = Path(work) / "libs"
         command = ["mvn", "-B", "-q", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
         command += ["-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=JARS_S_MAX)
         if done.returncode != 0:
             raise NoBroker(f"Maven could not fetch the broker (is there a network?): {done.stdout[-1000:]}")
-        with contextlib.suppress(OSError):  # another process was first: its copy is as good
-            fetched.rename(folder)
+        fetched.rename(folder)
     return folder
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other process fetches: two at once would share Maven's repository."""
+    with (CACHE / "fetching").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def free_port(wanted: int = 0) -> int:

@@ -93,7 +93,7 @@ def test_segments_read_again_are_what_they_were_whoever_moves_the_log_between_th
         segments += 1
         if chance.random() < 0.2:
             disturbed += 1
-            log.seek(log.start({partition: 0 for partition in at}))
+            log.seek(log.start(dict.fromkeys(at, 0)))
             log.poll(0.5, 7)
     if len(at) == 1:
         assert len(seeks) <= 1 + 2 * disturbed  # a segment goes on where the one before it ended

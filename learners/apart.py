@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from learners.board import Board, Judged
-from learners.outputs import Outputs
 from learners.progressive import Scores
 
 
@@ -26,8 +25,8 @@ class Apart:
             board.take(
                 judged.xs[room],
                 judged.ys[room],
-                _part(judged.outputs, room),
-                [_part(judged.beside[name], room) for name in board.rivals.tallies],
+                judged.outputs.part(room),
+                [judged.beside[name].part(room) for name in board.rivals.tallies],
                 None if judged.weights is None else judged.weights[room],
             )
             count = len(judged.ys[room])
@@ -52,7 +51,3 @@ class Apart:
         absent, not_finite = self._before
         outputs = {"absent": board.absent - absent, "not_finite": board.not_finite - not_finite}
         return {**self._board.details(), "outputs": outputs}
-
-
-def _part(outputs: Outputs, room: slice) -> Outputs:
-    return Outputs(outputs.labels[room], outputs.numbers[room])

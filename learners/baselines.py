@@ -7,11 +7,16 @@ Source: Bifet and others (2015), Efficient online evaluation of big data stream 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
+from learners.bulk import means
 from learners.outputs import Outputs
+from learners.probable import Probable
 from learners.recipe import Task
+from learners.table import Column
 
 FEW_LABELS = 4
 """So many labels are counted faster one label at a time than one event at a time."""
@@ -57,6 +62,8 @@ class NoChange:
 
     def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
         """Return the labels moved by one."""
+        if isinstance(ys, Column) and self.warm:
+            return self._in_bulk(ys.array)
         labels = [self.last, *ys[:-1]]
         self.last = ys[-1]
         if self.numbers:
@@ -69,6 +76,24 @@ class NoChange:
                 self.seen[label] = 0.0
             numbers.append({**self.seen, label: 1.0} if label is not None else None)
         return Outputs(labels, numbers)
+
+    @property
+    def warm(self) -> bool:
+        """Whether both labels of a binary classification have been answered, or a number: arrays hold what comes."""
+        if self.numbers:
+            return isinstance(self.last, float)
+        return isinstance(self.last, bool) and (not self.probabilities or are_both(self.seen))
+
+    def _in_bulk(self, ys: np.ndarray) -> Outputs:
+        labels = np.empty_like(ys)
+        labels[0], labels[1:] = self.last, ys[:-1]
+        self.last = ys[-1].item()
+        if self.numbers:
+            return Outputs(Column(labels), Column(labels))
+        if not self.probabilities:
+            return Outputs(Column(labels))
+        ones = {True: labels.astype(float), False: (~labels).astype(float)}
+        return Outputs(Column(labels), Probable(tuple(self.seen), tuple([ones[label] for label in self.seen])))
 
     def now(self) -> Answer:
         """Return the last label."""
@@ -91,6 +116,8 @@ class Prior:
 
     def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
         """Return the leader before each label: at once where no label of the batch can change it."""
+        if isinstance(ys, Column) and self.warm:
+            return self._in_bulk(ys.array)
         if self.probabilities:
             return self._one_by_one_with_probabilities(ys)
         top = self.counts.most_common(2)
@@ -98,6 +125,27 @@ class Prior:
             self._count(ys)
             return Outputs([top[0][0]] * len(ys))
         return Outputs(self._one_by_one(ys))
+
+    @property
+    def warm(self) -> bool:
+        """Whether both labels of a binary classification have been seen."""
+        return are_both(self.counts)
+
+    def _in_bulk(self, ys: np.ndarray) -> Outputs:
+        size, first = len(ys), next(iter(self.counts))
+        upto = np.cumsum(ys)
+        before = {True: self.counts[True] + upto - ys}
+        before[False] = self.counts[True] + self.counts[False] + np.arange(size) - before[True]
+        ahead = before[first] >= before[not first]
+        labels = Column(ahead if first else ~ahead)
+        trues = upto[-1].item()
+        self.counts[True] += trues
+        self.counts[False] += size - trues
+        if not self.probabilities:
+            return Outputs(labels)
+        seen = np.arange(self.n, self.n + size)
+        self.n += size
+        return Outputs(labels, Probable((first, not first), (before[first] / seen, before[not first] / seen)))
 
     def now(self) -> Answer:
         """Return the leader."""
@@ -151,6 +199,10 @@ class Mean:
 
     def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
         """Return the mean before each number: the operations of river's stats.Mean, so the same bits."""
+        if isinstance(ys, Column) and ys.array.dtype == float:
+            before = Column(np.empty(len(ys)))
+            self.n, self.average = means(self.n, self.average, ys.array, before.array)
+            return Outputs(before, before)
         n, average, labels = self.n, self.average, []
         for y in ys:
             labels.append(average)
@@ -162,6 +214,15 @@ class Mean:
     def now(self) -> Answer:
         """Return the mean."""
         return self.average, self.average
+
+
+def are_both(labels: Mapping[Any, Any]) -> bool:
+    """Tell whether these are True and False, and no others.
+
+    >>> are_both({True: 1, False: 2}), are_both({True: 1}), are_both({1: 1, 0: 2})
+    (True, False, False)
+    """
+    return len(labels) == 2 and all(isinstance(label, bool) for label in labels)  # noqa: PLR2004 - True and False
 
 
 def baselines(task: Task, *, probabilities: bool) -> dict[str, Baseline]:

@@ -23,6 +23,7 @@ from river import stats
 from learners.confidence import LEVEL, ConfidenceSequence
 from learners.errors import MetricError
 from learners.metrics import Metric, value_of_mean
+from learners.table import Column
 
 PERCENT = ("MAPE", "SMAPE")
 
@@ -45,6 +46,8 @@ class Bounded:
         """Return the value of each event, NaN where it was not scored, from the columns of the metric's measure."""
         if self.metric.kind == "counts":
             return rights(columns[0], columns[1])
+        if isinstance(columns[0], Column):
+            return columns[0].array
         values: np.ndarray = np.array(columns[0], dtype=float)  # None becomes NaN
         return values
 
@@ -63,6 +66,9 @@ def rights(ys: Sequence[Any], labels: Sequence[Any]) -> np.ndarray:
     >>> rights([True, False, True], [True, True, None]).tolist(), rights([True, False], [True, True]).tolist()
     ([1.0, 0.0, nan], [True, False])
     """
+    if isinstance(ys, Column) and isinstance(labels, Column):
+        right: np.ndarray = ys.array == labels.array
+        return right
     try:  # booleans and small integers: fast
         a, b = np.frombuffer(bytes(ys), np.uint8), np.frombuffer(bytes(labels), np.uint8)
     except (TypeError, ValueError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,10 +19,14 @@ from river.metrics.base import BinaryMetric, ClassificationMetric, MeanMetric, R
 
 from learners.errors import MetricError
 from learners.recipe import Task
+from learners.spans import BOOL_PAIRS
 
 Kind = Literal["counts", "mean", "running", "ranks"]
 NOT_A_VALUE = {"ClassificationReport", "ConfusionMatrix"}
 WINDOWED_ALREADY = {"RollingROCAUC": "ROCAUC", "RollingPRAUC": "ROCAUC"}
+
+PLAIN_MEANS = {"CrossEntropy", "LogLoss", "MAE", "MSE"}
+"""Those of which river says no more than the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,56 @@ def confusion(counts: Mapping[tuple[Any, Any], float]) -> Any:
     return matrix
 
 
+def _f1(tn: int, fp: int, fn: int, tp: int) -> float:
+    precision, recall = _precision(tn, fp, fn, tp), _recall(tn, fp, fn, tp)
+    return 2.0 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _precision(tn: int, fp: int, fn: int, tp: int) -> float:
+    del tn, fn
+    return tp / (tp + fp) if tp + fp else 0.0
+
+
+def _recall(tn: int, fp: int, fn: int, tp: int) -> float:
+    del tn, fp
+    return tp / (tp + fn) if tp + fn else 0.0
+
+
+OF_FOUR: Mapping[str, Callable[[int, int, int, int], float]] = {
+    "Accuracy": lambda tn, fp, fn, tp: (tn + tp) / (tn + fp + fn + tp),
+    "F1": _f1,
+    "Precision": _precision,
+    "Recall": _recall,
+}
+"""River's operations on the four counts of booleans, in river's order: score points come often."""
+
+
+def values_of_counts(metrics: Iterable[Metric], counts: Mapping[tuple[Any, Any], int]) -> dict[str, float | None]:
+    """Return what river's metrics say of the counts of pairs, by name.
+
+    >>> values_of_counts(read_metrics(["Recall"], "binary"), {(True, True): 3, (True, False): 1})
+    {'Recall': 0.75}
+    """
+    values: dict[str, float | None] = {}
+    four, matrix = _four(counts), None
+    for metric in metrics:
+        if four is not None and metric.name in OF_FOUR:
+            values[metric.name] = OF_FOUR[metric.name](*four) if any(four) else None
+        else:
+            matrix = matrix or confusion(counts)
+            values[metric.name] = value_of_counts(metric, matrix)
+    return values
+
+
+def _four(counts: Mapping[tuple[Any, Any], int]) -> tuple[int, ...] | None:
+    """Return how often each pair of booleans came, in the order of BOOL_PAIRS; None if there are others."""
+    four = tuple([counts.get(pair, 0) for pair in BOOL_PAIRS])
+    if len(counts) > len(four) or 0 in four:
+        others = [pair for pair in counts if pair not in BOOL_PAIRS and pair[1] is not None]
+        return None if others else four
+    return four
+
+
 def value_of_counts(metric: Metric, matrix: Any) -> float | None:
     """Return the metric's value for a confusion matrix; None where nothing was scored, or nothing weighs anything."""
     if not matrix.n_samples or not matrix.total_weight:
@@ -130,6 +184,9 @@ def value_of_mean(metric: Metric, mean: Any) -> float | None:
     """Return the value of a metric that is a mean of losses, given river's running mean of them."""
     if not mean.n:
         return None
+    if metric.name in PLAIN_MEANS:
+        average: float = mean.get()
+        return average if math.isfinite(average) else None
     judge = metric.make()
     judge._mean = mean  # noqa: SLF001 - where river's MeanMetric keeps it
     return value_of(judge)
@@ -156,12 +213,13 @@ def roc_auc(ys: Iterable[bool], scores: Iterable[float]) -> float | None:
     >>> roc_auc([False, False, True, True], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
-    positive = np.fromiter(ys, dtype=bool)
+    positive = ys if isinstance(ys, np.ndarray) else np.fromiter(ys, dtype=bool)
     positives = int(positive.sum())
     negatives = positive.size - positives
     if not positives or not negatives:
         return None
-    _, inverse, sizes = np.unique(np.fromiter(scores, dtype=float), return_inverse=True, return_counts=True)
+    numbers = scores if isinstance(scores, np.ndarray) else np.fromiter(scores, dtype=float)
+    _, inverse, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
     doubled_ranks = 2 * np.cumsum(sizes) - sizes + 1  # twice the average rank of each tie: whole numbers, so exact
     doubled = int(doubled_ranks[inverse][positive].sum()) - positives * (positives + 1)
     return doubled / (2 * positives * negatives)

@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from learners.probable import Probable
+from learners.table import Column
+
 Probabilities = Mapping[Any, float]
 
 
@@ -24,6 +27,7 @@ class Outputs:
 
     `numbers` are a mapping of probabilities, or a number, an event; None where absent or not finite; none at all if a
     classifier was asked for labels only. `block` are the probabilities as a table, if all events have the same classes.
+    Answers that came as arrays are a `Column` of labels, and a `Column` or `Probable` of numbers: no object an event.
 
     >>> Outputs.of_numbers([None, 1.0, float("inf")]).numbers
     [None, 1.0, None]
@@ -75,6 +79,52 @@ class Outputs:
         numbers = [p if p and _is_finite(list(p.values())) else None for p in raw]
         absent = sum(not p for p in raw)
         return cls(labels, numbers, raw, block, absent=absent, not_finite=numbers.count(None) - absent)
+
+    @classmethod
+    def of_floats(cls, numbers: np.ndarray) -> Outputs:
+        """Return the outputs of a regressor: float64 of shape (events,). The array must not change any more.
+
+        >>> Outputs.of_floats(np.array([1.5, np.inf])).numbers, list(Outputs.of_floats(np.array([1.5])).labels)
+        ([1.5, None], [1.5])
+        """
+        if not np.isfinite(numbers).all():
+            return cls.of_numbers(numbers.tolist())
+        column = Column(numbers)
+        return cls(column, column, column)
+
+    @classmethod
+    def of_positives(cls, positive: np.ndarray) -> Outputs:
+        """Return the outputs of a binary classifier that answers {False: 1.0 - p, True: p}: float64 of shape (events,).
+
+        >>> Outputs.of_positives(np.array([0.5, 0.75])).labels.array.tolist()
+        [False, True]
+        """
+        return cls._of_columns((False, True), (1.0 - positive, positive))
+
+    @classmethod
+    def of_table(cls, classes: Sequence[Any], table: np.ndarray) -> Outputs:
+        """Return the outputs of a classifier: float64 of shape (events, classes), in the order of its dicts' classes.
+
+        >>> Outputs.of_table(["b", "a"], np.array([[0.5, 0.5], [0.25, 0.75]])).labels
+        ['b', 'a']
+        """
+        return cls._of_columns(tuple(classes), tuple(table.T))
+
+    @classmethod
+    def _of_columns(cls, classes: tuple[Any, ...], columns: tuple[np.ndarray, ...]) -> Outputs:
+        raw = Probable(classes, columns)
+        if not classes or not all(np.isfinite(column).all() for column in columns):
+            return cls.of_probabilities(list(raw))
+        places = sorted(range(len(classes)), key=lambda place: repr(classes[place]))
+        table = np.empty((len(raw), len(classes)))
+        for column, place in enumerate(places):
+            table[:, column] = columns[place]
+        block = Block(tuple([classes[place] for place in places]), table)
+        return cls(raw.labels(), raw, raw, block)
+
+    def part(self, room: slice) -> Outputs:
+        """Return the labels and numbers of some of the events: what scores are made of."""
+        return Outputs(self.labels[room], self.numbers[room])
 
 
 def _is_finite(numbers: list[Any]) -> bool:
@@ -156,7 +206,7 @@ class Digest:
     def add_numbers(self, numbers: Sequence[Any]) -> None:
         """Take in numbers, or None."""
         try:
-            self._numbers.update(array("d", numbers))
+            self._numbers.update(np.ascontiguousarray(_floats(numbers)).data)
             self._classes.update(bytes(len(numbers)))
         except (TypeError, OverflowError):
             for number in numbers:
@@ -189,6 +239,12 @@ class Digest:
         """Return the digest so far."""
         columns = (self._labels, self._classes, self._numbers)
         return hashlib.sha256(b"".join(column.digest() for column in columns)).hexdigest()
+
+
+def _floats(numbers: Sequence[Any]) -> np.ndarray:
+    if isinstance(numbers, Column):
+        return numbers.array
+    return np.frombuffer(array("d", numbers))
 
 
 def _code(classes: tuple[Any, ...]) -> bytes:

@@ -7,6 +7,11 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
+from learners.bulk import fold
+from learners.table import Column
+
 
 class Recent:
     """Columns of the last `size` events, kept in the pieces they came in, so that adding costs nothing an event.
@@ -29,12 +34,19 @@ class Recent:
         while self.held - len(self.pieces[0][0]) >= self.size:
             self.held -= len(self.pieces.popleft()[0])
 
-    def columns(self, count: int) -> list[list[Any]]:
-        """Return the `count` columns of the last events, oldest first."""
-        return [list(chain.from_iterable(piece[i] for piece in self.pieces))[-self.size :] for i in range(count)]
+    def columns(self, count: int) -> list[Sequence[Any]]:
+        """Return the `count` columns of the last events, oldest first: lists, or each a `Column` if it came so."""
+        return [self._joined([piece[i] for piece in self.pieces]) for i in range(count)]
+
+    def _joined(self, pieces: list[Sequence[Any]]) -> Sequence[Any]:
+        arrays = [piece.array for piece in pieces if isinstance(piece, Column)]
+        if not pieces or len(arrays) < len(pieces):
+            return list(chain.from_iterable(pieces))[-self.size :]
+        return Column((arrays[0] if len(arrays) == 1 else np.concatenate(arrays))[-self.size :])
 
     def __getstate__(self) -> tuple[int, tuple[list[Any], ...]]:
-        return self.size, tuple(self.columns(len(self.pieces[0]) if self.pieces else 0))
+        columns = self.columns(len(self.pieces[0]) if self.pieces else 0)
+        return self.size, tuple([list(column) for column in columns])
 
     def __setstate__(self, state: tuple[int, tuple[list[Any], ...]]) -> None:
         self.size, columns = state
@@ -63,6 +75,9 @@ def count_bools(ys: Sequence[Any], labels: Sequence[Any]) -> Counts:
     >>> count_bools([True, False, True], [True, True, None])
     {(False, False): 0, (False, True): 1, (True, False): 0, (True, True): 1, (True, None): 1}
     """
+    if isinstance(ys, Column) and isinstance(labels, Column):
+        ones = [int(np.count_nonzero(array)) for array in (ys.array, labels.array, ys.array & labels.array)]
+        return _of_four(len(ys), *ones)
     try:
         a, b = bytes(ys), bytes(labels)
     except (TypeError, ValueError):  # None, or a label that is no bool
@@ -71,7 +86,11 @@ def count_bools(ys: Sequence[Any], labels: Sequence[Any]) -> Counts:
     if a.count(b"\0") + ones_a != len(b) or b.count(b"\0") + ones_b != len(a):
         return _count_bools_and_others(ys, labels)
     both = (int.from_bytes(a, "little") & int.from_bytes(b, "little")).bit_count()
-    numbers = (len(a) - ones_a - ones_b + both, ones_b - both, ones_a - both, both)
+    return _of_four(len(a), ones_a, ones_b, both)
+
+
+def _of_four(size: int, ones_a: int, ones_b: int, both: int) -> Counts:
+    numbers = (size - ones_a - ones_b + both, ones_b - both, ones_a - both, both)
     return dict(zip(BOOL_PAIRS, numbers, strict=True))
 
 
@@ -102,6 +121,9 @@ def add_to_mean(mean: Any, values: Iterable[float | None]) -> None:
     1.5
     """
     n, average = mean.n, mean._mean  # noqa: SLF001 - where river's Mean keeps it
+    if isinstance(values, Column):
+        mean.n, mean._mean = fold(n, average, values.array)  # noqa: SLF001
+        return
     for value in values:
         if value is not None:
             n += 1.0

@@ -14,9 +14,13 @@ from typing import Any, Protocol
 from river import stats
 
 from learners.fading import FadedCounts, FadedMean
-from learners.metrics import Metric, confusion, roc_auc, value_of, value_of_counts, value_of_mean
+from learners.losses import losses as bulk_losses
+from learners.losses import update_running
+from learners.metrics import Metric, roc_auc, value_of, value_of_mean, values_of_counts
 from learners.outputs import Outputs
+from learners.probable import Probable
 from learners.spans import Counts, add_counts, add_to_mean, count_bools, count_pairs
+from learners.table import Column
 
 Values = dict[str, float | None]
 """Metric name to value; None where undefined."""
@@ -108,10 +112,7 @@ class CountSum:
 
     def values(self) -> Values:
         """Return what river's metrics say of the counts."""
-        if not self.metrics:
-            return {}
-        matrix = confusion(self.counts)
-        return {metric.name: value_of_counts(metric, matrix) for metric in self.metrics}
+        return values_of_counts(self.metrics, self.counts)
 
 
 class MeanMeasure:
@@ -124,6 +125,9 @@ class MeanMeasure:
 
     def columns(self, ys: Sequence[Any], outputs: Outputs) -> Columns:
         """Compute the losses, once."""
+        found = bulk_losses(self.metrics[0].name, ys, outputs.numbers)
+        if found is not None:
+            return (Column(found),)
         loss = self.metrics[0].make()._eval  # noqa: SLF001 - river's loss of one event
         losses: list[float | None] = []
         for y, y_pred in zip(ys, outputs.numbers, strict=True):
@@ -131,7 +135,7 @@ class MeanMeasure:
                 value = loss(y, y_pred) if y_pred is not None else None
             except (ArithmeticError, ValueError):
                 value = None
-            losses.append(value if value is not None and math.isfinite(value) else None)
+            losses.append(float(value) if value is not None and math.isfinite(value) else None)
         return (losses,)
 
     def batch(self, *columns: Sequence[Any]) -> Any:
@@ -182,7 +186,9 @@ class RunningMeasure:
         return ys, outputs.numbers
 
     def batch(self, *columns: Sequence[Any]) -> Any:
-        """Return what river's metric is updated with, event by event."""
+        """Return what river's metric is updated with, event by event; the columns themselves if they are arrays."""
+        if all(isinstance(column, Column) for column in columns) and len(columns) == self.width == 2:  # noqa: PLR2004
+            return columns
         return list(zip(*columns, strict=True))
 
     def sum(self) -> RunningSum:
@@ -207,8 +213,11 @@ class RunningSum:
         self.judge = metric.make()
         self.scored = 0
 
-    def add(self, batch: Sequence[tuple[Any, ...]]) -> None:
-        """Update the metric with each event that it can take."""
+    def add(self, batch: Sequence[Any]) -> None:
+        """Update the metric with each event that it can take, given as tuples, or as columns."""
+        if isinstance(batch, tuple):
+            self.scored += update_running(self.judge, *(column.array for column in batch))
+            return
         for y, y_pred, *weight in batch:
             if y_pred is not None:
                 try:
@@ -232,6 +241,8 @@ class RankMeasure:
 
     def columns(self, ys: Sequence[Any], outputs: Outputs) -> Columns:
         """Return labels, and the probabilities of the positive class."""
+        if isinstance(outputs.numbers, Probable) and outputs.numbers.binary:
+            return ys, Column(outputs.numbers.of(True))
         return ys, [None if p is None else p.get(True, 0.0) for p in outputs.numbers]
 
     def batch(self, *columns: Sequence[Any]) -> None:
@@ -243,6 +254,8 @@ class RankMeasure:
 
     def of(self, *columns: Sequence[Any]) -> Values:
         """Return the area under the curve of these events."""
+        if isinstance(columns[0], Column) and isinstance(columns[1], Column):
+            return {self.metrics[0].name: roc_auc(columns[0].array, columns[1].array)}
         scored = [event for event in zip(*columns, strict=True) if event[1] is not None]
         return {self.metrics[0].name: roc_auc([event[0] for event in scored], [event[1] for event in scored])}
 

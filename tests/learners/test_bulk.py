@@ -1,0 +1,275 @@
+"""Scores from arrays: equal to those of the very lists and dicts, and to river's, to the last bit."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from river import dummy, metrics, stats
+
+from learners import bulk, losses
+from learners.baselines import Mean, NoChange, Prior
+from learners.board import Board, Rules
+from learners.metrics import OF_FOUR, fitting, read_metrics, values_of_counts
+from learners.outputs import Digest, Outputs
+from learners.recipe import Task
+from learners.state import dump, load
+from learners.table import Column
+
+WINDOW = 7
+
+
+def dicts(ps: Sequence[float]) -> list[dict[bool, float]]:
+    """What river's LogisticRegression answers."""
+    return [{False: 1.0 - p, True: p} for p in ps]
+
+
+def answered(task: Task, raw: list[float], form: str) -> tuple[Outputs, list[Any]]:
+    """The answers in one of both forms, and as the digest knows them."""
+    array = np.array(raw, dtype=float)
+    if task == "regression":
+        return (Outputs.of_numbers(raw) if form == "rows" else Outputs.of_floats(array)), raw
+    return (Outputs.of_probabilities(dicts(raw)) if form == "rows" else Outputs.of_positives(array)), raw
+
+
+def column(ys: list[Any], form: str) -> Sequence[Any]:
+    return ys if form == "rows" else Column(np.array(ys, dtype=bool if isinstance(ys[0], bool) else float))
+
+
+class Life:
+    """A board and a digest, in the order in which a learner uses them."""
+
+    def __init__(self, task: Task, names: Sequence[str], fading: float | None = None) -> None:
+        self.task: Task = task
+        bounds = {"MAE": 3.0} if "MAE" in names else {}
+        rules = Rules(read_metrics(names, task), WINDOW, task, fading=fading, bounds=bounds)
+        self.board = Board(rules, probabilities=task != "regression")
+        self.digest = Digest()
+        self.points: list[Any] = []
+        self.learned = 0
+
+    def take(self, ys: list[Any], raw: list[float], form: str) -> None:
+        start = 0
+        while start < len(ys):
+            stop = min(len(ys), start + self.board.room(self.learned))
+            labels = column(ys[start:stop], form)
+            outputs, _ = answered(self.task, raw[start:stop], form)
+            if self.task == "regression":
+                self.digest.add_numbers(outputs.raw)
+            else:
+                self.digest.add_probabilities(outputs)
+            self.board.ask(outputs)
+            self.board.score([{}] * len(labels), labels, outputs, self.board.rivals.answer([], labels))
+            self.learned += stop - start
+            if self.learned % WINDOW == 0:
+                self.points.append((self.board.scores(), self.board.baseline_scores()))
+            start = stop
+
+    def save_and_restore(self) -> None:
+        self.board = load(dump({"board": self.board}))["board"]
+        self.board.renew()
+
+    def all(self) -> Any:
+        board = self.board
+        told = (self.points, board.scores(), board.baseline_scores(), board.details(), self.digest.hexdigest())
+        return repr(told), dump({"board": board})
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(1, 20), st.sampled_from(["rows", "columns"]), st.sampled_from([False, False, True])),
+    min_size=1,
+    max_size=12,
+)
+chances = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.5, 1e-300, 1e-15, 1 - 1e-16]), st.just(0.5))
+odd = st.sampled_from([math.nan, math.inf, -math.inf, 1e308])
+finite = st.one_of(st.floats(-1e3, 1e3), st.sampled_from([0.0, -1.0, 1.0, 1e200]))
+
+
+def lives(
+    task: Task, names: list[str], events: list[tuple[Any, float]], steps: Any, fading: float | None
+) -> Iterator[Any]:
+    """What is told at the end: all in rows, and in steps of both forms; both are saved at the same places."""
+    for forms in ("rows", "as asked", "columns"):
+        life, start = Life(task, names, fading), 0
+        while start < len(events):
+            for count, form, save in steps:
+                part = events[start : start + count]
+                if part:
+                    ys, raw = [y for y, _ in part], [p for _, p in part]
+                    life.take(ys, raw, form if forms == "as asked" else forms)
+                if save:
+                    life.save_and_restore()
+                start += count
+        yield life.all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=st.lists(st.tuples(st.booleans(), st.one_of(chances, chances, chances, odd)), max_size=60),
+    steps=STEPS,
+    fading=st.sampled_from([None, 0.9]),
+)
+def test_binary_scores_of_arrays_are_those_of_rows(events: Any, steps: Any, fading: float | None) -> None:
+    names = ["Accuracy", "F1", "Precision", "Recall", "LogLoss", "CrossEntropy", "ROCAUC", "MCC", "BalancedAccuracy"]
+    rows, mixed, arrays = lives("binary", names, events, steps, fading)
+    assert rows == mixed
+    assert rows == arrays
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=st.lists(st.tuples(finite, st.one_of(finite, finite, odd)), max_size=60),
+    steps=STEPS,
+    fading=st.sampled_from([None, 0.9]),
+)
+def test_scores_of_numbers_in_arrays_are_those_of_rows(events: Any, steps: Any, fading: float | None) -> None:
+    rows, mixed, arrays = lives("regression", list(fitting("regression")), events, steps, fading)
+    assert rows == mixed
+    assert rows == arrays
+
+
+def cumulative(task: Task, names: list[str], ys: list[Any], raw: list[float]) -> dict[str, float | None]:
+    life = Life(task, names)
+    life.take(ys, raw, "columns")
+    assert isinstance(life.board.tally.scores[0].recent.pieces[-1][0], Column)
+    return {name: score["cumulative"] for name, score in life.board.scores().items()}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_binary_scores_of_arrays_are_those_of_river_event_by_event(seed: int) -> None:
+    rng = random.Random(seed)
+    ps = [1 / (1 + math.exp(-rng.gauss(0, 4))) for _ in range(2_000)]
+    ys = [rng.random() < p for p in ps]
+    names = [name for name in fitting("binary") if name != "ROCAUC"]
+    found = cumulative("binary", names, ys, ps)
+    for name in names:
+        metric = getattr(metrics, name)()
+        for y, p in zip(ys, dicts(ps), strict=True):
+            metric.update(y, max(p, key=p.__getitem__) if metric.requires_labels else p)
+        assert found[name] == metric.get(), name
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_scores_of_numbers_in_arrays_are_those_of_river_event_by_event(seed: int) -> None:
+    rng = random.Random(seed)
+    ys = [abs(rng.gauss(0, 10)) for _ in range(2_000)]
+    raw = [y * rng.uniform(0.5, 2) for y in ys]
+    names = list(fitting("regression"))
+    found = cumulative("regression", names, ys, raw)
+    for name in names:
+        metric = getattr(metrics, name)()
+        for y, p in zip(ys, raw, strict=True):
+            metric.update(y, p)
+        assert found[name] == metric.get(), name
+
+
+@pytest.mark.parametrize("name", list(OF_FOUR))
+def test_values_of_four_counts_are_those_of_river(name: str) -> None:
+    rng = random.Random(name)
+    for _ in range(2_000):
+        tn, fp, fn, tp = (rng.choice([0, 1, rng.randrange(10), rng.randrange(10**6)]) for _ in range(4))
+        counts = {(False, False): tn, (False, True): fp, (True, False): fn, (True, True): tp, (True, None): 2}
+        matrix: Any = metrics.ConfusionMatrix()
+        for pair in [pair for pair in counts if pair[1] is not None and counts[pair]]:
+            matrix.update(*pair, w=float(counts[pair]))
+        expected = getattr(metrics, name)(cm=matrix).get() if tn + fp + fn + tp else None
+        assert values_of_counts(read_metrics([name], "binary"), counts) == {name: expected}
+
+
+def test_other_labels_are_left_to_river() -> None:
+    counts: Any = {(True, "odd"): 1, (True, True): 1}
+    assert values_of_counts(read_metrics(["Accuracy", "Recall"], "binary"), counts) == {"Accuracy": 0.5, "Recall": 0.5}
+
+
+def test_logarithms_and_squares_are_those_of_python() -> None:
+    """Numpy's differ: else there would be no loops."""
+    rng = np.random.default_rng(1)
+    values = np.concatenate([rng.random(50_000), 10 ** (-15 * rng.random(50_000))])
+    out = np.empty_like(values)
+    bulk.minus_logs(values, out)
+    assert out.tolist() == [-math.log(value) for value in values.tolist()]
+    values = rng.normal(size=100_000) * 10 ** rng.uniform(-5, 5, 100_000)
+    bulk.powers(values, 2.0, out)
+    assert out.tolist() == [value**2 for value in values.tolist()]
+    assert (values * values).tolist() != out.tolist()
+
+
+def test_loops_are_the_same_without_numba() -> None:
+    rng = np.random.default_rng(2)
+    values, other = rng.normal(size=1_000), rng.normal(size=1_000)
+    for loop, arguments in (
+        (bulk.fold, (2.0, 0.5, values)),
+        (bulk.fold_twice, (2.0, 0.5, 0.0, 0.0, values)),
+        (bulk.squares_of, (2.0, 0.5, 0.25, 0.125, values, other)),
+        (bulk.bound, (0, 0.0, 0.0, values)),
+    ):
+        assert loop(*arguments) == loop.plain(*arguments)
+        assert all(type(part) in {int, float} for part in loop(*arguments))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.booleans(), max_size=60), st.integers(1, 9), st.booleans())
+def test_baselines_of_booleans_in_arrays_equal_river(ys: list[bool], size: int, probabilities: bool) -> None:  # noqa: FBT001
+    ours: Any
+    for ours, river in (
+        (NoChange(probabilities=probabilities), dummy.NoChangeClassifier()),
+        (Prior(probabilities=probabilities), dummy.PriorClassifier()),
+    ):
+        labels, expected = [], []
+        for y in ys:
+            labels.append(river.predict_one({}))
+            expected.append(river.predict_proba_one({}) or None)
+            river.learn_one({}, y)
+        pieces = [Column(np.array(ys[start : start + size])) for start in range(0, len(ys), size)]
+        outputs = [ours.predict_then_learn(piece) for piece in pieces]
+        assert [repr(label) for output in outputs for label in output.labels] == list(map(repr, labels))
+        if probabilities:
+            assert [p for output in outputs for p in output.numbers] == expected
+        assert ours.now()[0] == river.predict_one({})
+
+
+@given(st.lists(finite, max_size=40), st.integers(1, 9))
+def test_baselines_of_numbers_in_arrays_equal_river(ys: list[float], size: int) -> None:
+    river, ours, last = dummy.StatisticRegressor(stats.Mean()), Mean(), NoChange(probabilities=False, numbers=True)
+    expected = []
+    for y in ys:
+        expected.append(river.predict_one({}))
+        river.learn_one({}, y)
+    pieces = [Column(np.array(ys[start : start + size])) for start in range(0, len(ys), size)]
+    assert [p for piece in pieces for p in ours.predict_then_learn(piece).labels] == expected
+    assert [p for piece in pieces for p in last.predict_then_learn(piece).numbers] == [None, *ys][: len(ys)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(chances, odd), max_size=20))
+def test_answers_in_arrays_are_the_dicts(ps: list[float]) -> None:
+    arrays, rows = Outputs.of_positives(np.array(ps, dtype=float)), Outputs.of_probabilities(dicts(ps))
+    for name in ("labels", "numbers", "raw"):
+        assert repr(list(getattr(arrays, name))) == repr(list(getattr(rows, name)))
+    assert (arrays.absent, arrays.not_finite) == (rows.absent, rows.not_finite)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.permutations(["b", "a", "c"]), st.lists(st.tuples(*[st.one_of(chances, odd)] * 3), max_size=9))
+def test_answers_in_a_table_are_the_dicts(classes: list[str], rows: list[tuple[float, ...]]) -> None:
+    expected = Outputs.of_probabilities([dict(zip(classes, row, strict=True)) for row in rows])
+    found = Outputs.of_table(classes, np.array(rows, dtype=float).reshape(len(rows), 3))
+    digests = Digest(), Digest()
+    for digest, outputs in zip(digests, (found, expected), strict=True):
+        digest.add_probabilities(outputs)
+    assert digests[0].hexdigest() == digests[1].hexdigest()
+    for name in ("labels", "numbers", "raw"):
+        assert repr(list(getattr(found, name))) == repr(list(getattr(expected, name)))
+    assert (found.absent, found.not_finite) == (expected.absent, expected.not_finite)
+
+
+def test_losses_that_are_not_finite_are_computed_one_by_one() -> None:
+    ys, numbers = Column(np.array([1e308, 1.0])), Column(np.array([-1e308, 1.0]))
+    assert losses.losses("MSE", ys, numbers) is None
+    assert losses.losses("MAE", ys, numbers) is None

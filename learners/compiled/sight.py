@@ -1,0 +1,32 @@
+"""Which features came so far, in the order in which they came first: the order of keys in what river keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Sight:
+    """Features by their column.
+
+    >>> sight = Sight(3)
+    >>> sight.see(np.array([[np.nan, np.nan, 1.0], [2.0, np.nan, 3.0]]))
+    >>> sight.order
+    [2, 0]
+    """
+
+    def __init__(self, width: int) -> None:
+        self.order: list[int] = []
+        self._rest = np.arange(width)
+
+    def see(self, numbers: np.ndarray, which: np.ndarray | None = None) -> None:
+        """Take in events, NaN where a feature is missing: all of them, or those that are true in `which`."""
+        if not self._rest.size:
+            return
+        came = ~np.isnan(numbers[:, self._rest])
+        if which is not None:
+            came &= which[:, None]
+        new = came.any(axis=0)
+        if new.any():
+            columns, events = self._rest[new], came.argmax(axis=0)[new]
+            self.order += columns[np.lexsort((columns, events))].tolist()
+            self._rest = self._rest[~new]

@@ -53,6 +53,11 @@ class Column(Sequence[Any]):
         """Return the values at these places."""
         return Column(self.array[np.asarray(places, dtype=np.intp)])
 
+    @classmethod
+    def join(cls, columns: Sequence[Column]) -> Column:
+        """Return the values of columns of one type, one column after the other; there is at least one."""
+        return columns[0] if len(columns) == 1 else cls(np.concatenate([column.array for column in columns]))
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

@@ -7,44 +7,40 @@ a `Fault` with a reason code. The usual event takes one pass of msgspec; only wh
 from __future__ import annotations
 
 import csv
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from operator import attrgetter
+from itertools import repeat
 from typing import Any
 
 import msgspec
 
 from stream.decoded import Decoded
-from stream.fields import FieldFault, LabelReader, read_feature, strict_type
+from stream.fields import FieldFault, LabelReader, read_feature
 from stream.log import EVENT_BYTES_MAX, Format
+from stream.rows import Rows, Shape
 from stream.schema import FeatureField, Schema, present
-from stream.times import WHOLE_TIME, TimeReader, Times
+from stream.times import TimeReader, Times
+from stream.whole import UNREADABLE, Whole
 
-_REFUSED_IN_NAMES = re.compile(r'["\\\x00-\x1f]')
-"""What msgspec takes in no field's name: events with such a field are read field by field."""
+__all__ = ["TOO_LARGE", "UNREADABLE", "Decoder", "csv_cells", "event_text", "json_object", "read_id"]
 
 TOO_LARGE = "too_large"
 """The reason code of a record with more bytes than `gate.bytes_max`."""
 
-UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
+EVENTS_AT_ONCE = 512
+"""So many events are decoded at a time: what is made of them on the way stays in the processor's cache."""
 
-
-_One = tuple[dict[str, Any], Any, Times | None, str | None]
+_One = tuple[Any, Any, Times | None, str | None]
 """One event: features, label, times, id."""
-
-
-class _Unreadable(msgspec.Struct, forbid_unknown_fields=True):
-    """Stands in where no type can be made."""
 
 
 class Decoder:
     """Decodes events of one format by one schema. `labeled=False` neither asks for the label nor gives one.
 
     Where labels come later, an event's time must not be further than `ahead` of now; None: it may be any. `owners` are
-    told who is to be asked about a field that is at fault.
+    told who is to be asked about a field that is at fault. With `columns` examples are a `Table`, and a `Column` where
+    labels are truths or numbers that nobody waits for: the same as the rows, event by event.
     """
 
     def __init__(
@@ -57,6 +53,7 @@ class Decoder:
         ahead: timedelta | None = None,
         bytes_max: int = EVENT_BYTES_MAX,
         owners: Mapping[str, str] | None = None,
+        columns: bool = False,
     ) -> None:
         self._schema = schema
         self._columns = form.columns if form.kind == "csv" else None
@@ -68,61 +65,74 @@ class Decoder:
         self._id = schema.times.id if labeled and schema.times else None
         self._label = LabelReader(schema.label, bound, text=text, later=later) if labeled and not self._id else None
         self._times = TimeReader(schema.times, text=text) if labeled and schema.times else None
-        self._moment = _moment_getter(schema)
-        self._arrival = attrgetter("arrival") if schema.times and schema.times.arrival else lambda _: None
-        self._struct, self._example = _whole_event(schema, bound, labeled=labeled)
-        self._whole = msgspec.json.Decoder(self._struct).decode
-        self._simple = schema.unknown == "ignore" and self._struct is not _Unreadable
+        self._whole = Whole(schema, form, bound=bound, bytes_max=bytes_max, labeled=labeled)
+        self._shape: Shape = Rows(schema.features, self._label)
+        if columns:
+            from stream.columns import Columns  # noqa: PLC0415 - imports river: help must not wait for it
+
+            self._shape = Columns(schema.features, self._label)
 
     def decode(self, events: Sequence[bytes], timestamps_ms: Sequence[int | None] | None = None) -> Decoded:
         """Decode a batch, in order. `timestamps_ms` are the records' own, for events without a time of theirs."""
-        stamps = timestamps_ms or [None] * len(events)
         if self._times is not None and self._ahead_us is not None:
             self._times.latest = time.time_ns() // 1000 + self._ahead_us
-        if self._columns is None and self._simple:
-            try:
-                self._check_text(events)
-                structs = list(map(self._whole, events))
-                return self._whole_batch(structs, stamps)
-            except (*UNREADABLE, FieldFault):
-                pass  # some event is not whole: look at each
-        return self._decode_each(events, stamps)
+        stamps: Sequence[int | None] = [None] * len(events)
+        if self._times is not None and timestamps_ms:
+            stamps = timestamps_ms
+        parts = []
+        for start in range(0, max(1, len(events)), EVENTS_AT_ONCE):
+            part, its = events[start : start + EVENTS_AT_ONCE], stamps[start : start + EVENTS_AT_ONCE]
+            parts.append(self._decode_whole(part, its) or self._decode_each(part, its))
+        return Decoded.join(parts, EVENTS_AT_ONCE)
 
-    def _whole_batch(self, structs: Sequence[Any], stamps: Sequence[int | None]) -> Decoded:
-        ys, times, ids = [], [], []
+    def _decode_whole(self, events: Sequence[bytes], stamps: Sequence[int | None]) -> Decoded | None:
+        """Decode many events at once; None unless all are as they should be."""
+        found = self._whole.many(events)
+        try:
+            times, ids = ([], []) if found is None else self._beside(found, stamps)
+        except FieldFault:
+            return None
+        return None if found is None else Decoded(*self._shape.whole(found), None, [], times, ids)
+
+    def _beside(self, found: Sequence[Any], stamps: Sequence[int | None]) -> tuple[list[Times], list[str]]:
+        """Return the times and the ids of whole events, where there are any. Raises `FieldFault`."""
+        times, ids = [], []
         if self._times:
-            times = self._times.many(list(map(self._moment, structs)), list(map(self._arrival, structs)), stamps)
+            moments, arrivals = map(self._whole.moment, found), map(self._whole.arrival, found)
+            times = self._times.many(list(moments), list(arrivals), stamps)
         if self._id:
-            ids = [read_id(self._id, struct.id) for struct in structs]
-        if self._label:
-            ys = self._label.labels([struct.label for struct in structs])
-        return Decoded(list(map(self._example, structs)), ys, None, [], times, ids)
-
-    def _check_text(self, events: Sequence[bytes]) -> None:
-        """Check many events at once: raises where one is too large or not UTF-8. msgspec looks at no text it skips."""
-        text = b"\n".join(events)
-        if len(text) > self._bytes_max and max(map(len, events)) > self._bytes_max:
-            raise FieldFault(TOO_LARGE, "one is")
-        text.decode()
+            ids = [read_id(self._id, event.id) for event in found]
+        return times, ids
 
     def _decode_each(self, events: Sequence[bytes], stamps: Sequence[int | None]) -> Decoded:
-        decoded = Decoded([], [], [], [], [], [])
-        places = []
-        for place, (event, stamp) in enumerate(zip(events, stamps, strict=True)):
+        """Decode events of which some are at fault, or lack something: the others still at once."""
+        found = self._whole.each(events)
+        try:
+            whole = self._ones(found, stamps)
+        except FieldFault:
+            found, whole = [None] * len(events), iter(())
+        read: list[_One] = []
+        places, faults = [], []
+        for place, event in enumerate(found):
             try:
-                x, y, times, name = self._decode_one(event, stamp)
-            except FieldFault as found:
-                decoded.faults.append((place, found.fault))
-                continue
-            decoded.xs.append(x)
-            places.append(place)
-            if self._label:
-                decoded.ys.append(y)
-            if times is not None:
-                decoded.times.append(times)
-            if name is not None:
-                decoded.ids.append(name)
-        return replace(decoded, places=places if decoded.faults else None)
+                read.append(self._decode_one(events[place], stamps[place]) if event is None else next(whole))
+                places.append(place)
+            except FieldFault as fault:
+                faults.append((place, fault.fault))
+        items, labels, times, ids = map(list, zip(*read, strict=True)) if read else ([], [], [], [])
+        xs, ys = self._shape.gather(items, labels if self._label else [])
+        return Decoded(
+            xs, ys, places if faults else None, faults, times if self._times else [], ids if self._id else []
+        )
+
+    def _ones(self, found: Sequence[Any], stamps: Sequence[int | None]) -> Iterator[_One]:
+        """Give out those events that are whole (not None). Raises `FieldFault` at once."""
+        whole = [event for event in found if event is not None]
+        its_stamps = [stamp for stamp, event in zip(stamps, found, strict=True) if event is not None]
+        times, ids = self._beside(whole, its_stamps)
+        labels = self._label.labels([event.label for event in whole]) if self._label else ()
+        nothing = repeat(None)
+        return zip(map(self._shape.one, whole), labels or nothing, times or nothing, ids or nothing, strict=False)
 
     def _decode_one(self, event: bytes, stamp: int | None) -> _One:
         """Decode one event, by the fast way if it is whole. Raises `FieldFault`."""
@@ -130,26 +140,14 @@ class Decoder:
         value: Mapping[str, Any] | None = None
         if self._columns is not None:
             value = cells = csv_cells(text, self._columns)
-            struct = self._whole_cells(cells)
+            whole = self._whole.of_cells(cells)
         else:
-            struct = self._whole_object(event)
-        if struct is not None and self._simple:
-            times = self._times.of(self._moment(struct), self._arrival(struct), stamp) if self._times else None
-            name = read_id(self._id, struct.id) if self._id else None
-            return self._example(struct), self._label.label(struct.label) if self._label else None, times, name
-        return self._read_fields(json_object(event) if value is None else value, stamp)
-
-    def _whole_object(self, event: bytes) -> Any:
-        try:
-            return self._whole(event)
-        except UNREADABLE:
-            return None
-
-    def _whole_cells(self, cells: Mapping[str, str]) -> Any:
-        try:
-            return msgspec.convert(cells, self._struct, strict=False)
-        except UNREADABLE:
-            return None
+            whole = self._whole.one(event)
+        if whole is None:
+            return self._read_fields(json_object(event) if value is None else value, stamp)
+        y = self._label.label(whole.label) if self._label else None
+        times = self._times.of(self._whole.moment(whole), self._whole.arrival(whole), stamp) if self._times else None
+        return self._shape.one(whole), y, times, read_id(self._id, whole.id) if self._id else None
 
     def _read_fields(self, value: Mapping[str, Any], stamp: int | None) -> _One:
         """Read field by field: missing ones are left out, a faulty one raises `FieldFault`."""
@@ -163,7 +161,7 @@ class Decoder:
             item = self._read_feature(field, value.get(field.name))
             if item is not None:
                 x[field.name] = item
-        return x, y, times, name
+        return self._shape.of(x), y, times, name
 
     def _read_feature(self, field: FeatureField, item: Any) -> Any:
         """Read a feature, None if it is missing. Raises `FieldFault`, which says who owns it."""
@@ -243,38 +241,3 @@ def event_text(event: bytes, bytes_max: int = EVENT_BYTES_MAX) -> str:
         return event.decode()
     except UnicodeDecodeError as error:
         raise FieldFault("not_utf8", f"expected UTF-8: {error}") from None
-
-
-def _whole_event(schema: Schema, bound: float, *, labeled: bool) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
-    """Return a type that msgspec reads whole events by (every feature there), and what makes features of one.
-
-    Fields are renamed, since a field's name may be no Python identifier; the dict is written out as source because that
-    is twice as fast as zipping names with values.
-    """
-    fields: list[Any] = [(f"f{i}", strict_type(field, bound)) for i, field in enumerate(schema.features)]
-    rename = {f"f{i}": field.name for i, field in enumerate(schema.features)}
-    times = schema.times if labeled else None
-    if labeled and not (times and times.id):
-        kind = LabelReader.raw_type(schema.label, bound)
-        fields.append(("label", kind | None, None) if schema.times else ("label", kind))
-        rename["label"] = schema.label.name
-    if times:
-        kinds = {"arrival": WHOLE_TIME, "moment": WHOLE_TIME, "id": str | int}
-        for name, kind in kinds.items():
-            field_name = getattr(times, name)
-            if field_name is not None and field_name not in schema.names:
-                fields.append((name, kind | None, None))
-                rename[name] = field_name
-    if any(map(_REFUSED_IN_NAMES.search, rename.values())):
-        return _Unreadable, lambda _: {}
-    struct = msgspec.defstruct("Event", fields, rename=rename, gc=False)
-    written = ", ".join(f"{field.name!r}: event.f{i}" for i, field in enumerate(schema.features))
-    return struct, eval(f"lambda event: {{{written}}}")  # noqa: S307 - names are quoted by repr
-
-
-def _moment_getter(schema: Schema) -> Callable[[Any], Any]:
-    """Return what gives an event's time out of a whole event: a feature, a field of its own, or nothing."""
-    if schema.times is None or schema.times.moment is None:
-        return lambda _: None
-    name = schema.times.moment
-    return attrgetter(f"f{schema.names.index(name)}" if name in schema.names else "moment")

@@ -116,7 +116,14 @@ class LabelReader:
         self._bound = bound
         self._text = text
         self._binary = label.type == "truth" or label.positive is not None
-        self._positive = True if label.positive is None else label.positive
+        self.positive = True if label.positive is None else label.positive
+
+    @property
+    def kind(self) -> type[bool | float] | None:
+        """What all labels are: truths or numbers; None where they may be anything else, or not be there yet."""
+        if self._later:
+            return None
+        return bool if self._binary else float if self._field.type == "number" else None
 
     @staticmethod
     def raw_type(label: LabelField, bound: float) -> Any:
@@ -131,7 +138,7 @@ class LabelReader:
         """Read labels that `raw_type` let pass."""
         if not self._binary:
             return list(values)
-        positive = self._positive
+        positive = self.positive
         if self._later:
             return [None if value is None else value == positive for value in values]
         return [value == positive for value in values]
@@ -148,7 +155,7 @@ class LabelReader:
             if found.fault.reason != "field_type":
                 raise
             raise FieldFault("target_type", found.fault.detail) from None
-        return read == self._positive if self._binary else read
+        return read == self.positive if self._binary else read
 
     def value(self, value: Any) -> Any:
         """Read the value of a label as its type says, before it is compared with the positive one."""

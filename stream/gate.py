@@ -5,8 +5,8 @@ Invariant: every event of a batch is either accepted or held, exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from learners import Learner, Turn
@@ -14,7 +14,7 @@ from store.types import HeldEvent
 from stream.breaker import cut
 from stream.config import Config
 from stream.decode import Decoder
-from stream.decoded import Decoded
+from stream.decoded import Decoded, joined
 from stream.feed import Feed
 from stream.fields import Fault
 from stream.held import Keeping
@@ -35,13 +35,12 @@ Recorded = Mapping[tuple[str, int], Mapping[int, str]]
 Known = Mapping[tuple[str, int], Mapping[int, Fault]]
 """What is to be held whatever is in it: (topic, partition) to offset to why."""
 
-
 NOTHING = Batch(())
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What the gate said of a batch: examples as columns, in order, and the held events.
+    """What the gate said of a batch: examples in order, as rows (lists) or in columns, and the held events.
 
     `offsets` are (partition, offsets of its accepted events), in the batch's order. Where labels come later, `moments`
     and `dues` are when each is asked and its label due, in microseconds. Where labels have a log of their own, `turns`
@@ -49,8 +48,8 @@ class Verdicts:
     the breaker tripped.
     """
 
-    xs: list[dict[str, Any]]
-    ys: list[Any]
+    xs: Sequence[dict[str, Any]]
+    ys: Sequence[Any]
     offsets: list[tuple[int, list[int]]]
     held: list[HeldEvent]
     moments: list[int]
@@ -159,14 +158,17 @@ class Gate:
         if batch.merged is not None:
             return self._judge_merged(batch, batch.merged, known, anew=anew)
         verdicts = Verdicts([], [], [], [], [], [], batch=batch)
-        for span in batch.spans:
+        parts = [
             self._judge_span(span, verdicts, known.get((self._topic, span.partition), {}), anew=anew)
-        return verdicts
+            for span in batch.spans
+        ] or [self._decoder.decode([])]
+        return replace(verdicts, xs=joined([part.xs for part in parts]), ys=joined([part.ys for part in parts]))
 
     def _judge_merged(self, batch: Batch, merged: Merged, known: Known, *, anew: bool) -> Verdicts:
         """Judge a batch of events and labels, and put what is accepted in the order of its turns."""
         assert self._labels is not None, "a merged batch has labels"
-        verdicts = Verdicts([], [], [], [], [], [], [], batch)
+        xs: list[dict[str, Any]] = []
+        verdicts = Verdicts(xs, [], [], [], [], [], [], batch)
         assert verdicts.turns is not None
         for kind, number, place in merged.ahead:
             topic, spans = (self._labels.topic, batch.labels) if kind == LABEL else (self._topic, batch.spans)
@@ -189,7 +191,7 @@ class Gate:
             if turn.x is not None:
                 span = batch.spans[number]
                 verdicts.offsets.append((span.partition, [span.offsets[place]]))
-                verdicts.xs.append(turn.x)
+                xs.append(turn.x)
         return verdicts
 
     def _recognize_merged(
@@ -214,11 +216,10 @@ class Gate:
         """Return the turn of each event of a span, None for those that are held."""
         left, decoded = self._sift(span, verdicts, known, anew=anew)
         offsets = left.offsets if decoded.places is None else [left.offsets[place] for place in decoded.places]
-        moments = [asked for asked, _ in decoded.times]
-        accepted = dict(zip(offsets, zip(moments, decoded.ids, decoded.xs, strict=True), strict=True))
+        examples = zip((asked for asked, _ in decoded.times), decoded.ids, decoded.xs, strict=True)
         verdicts.held.extend(self._hold(self._topic, left, place, fault) for place, fault in decoded.faults)
-        turns = [accepted.get(offset) for offset in span.offsets]
-        return [None if turn is None else Turn(*turn) for turn in turns]
+        accepted = {offset: Turn(*example) for offset, example in zip(offsets, examples, strict=True)}
+        return [accepted.get(offset) for offset in span.offsets]
 
     def _label_turns(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault]) -> list[Turn | None]:
         """Return the turn of each label of a span, None for those that are held."""
@@ -231,20 +232,19 @@ class Gate:
             turns.append(None if fault is not None or isinstance(found, Fault) else found)
         return turns
 
-    def _judge_span(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool) -> None:
-        """Judge a span of a log that has its labels with it."""
+    def _judge_span(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool) -> Decoded:
+        """Judge a span of a log that has its labels with it; return its examples."""
         span, decoded = self._sift(span, verdicts, known, anew=anew)
         if self.memory.seen is not None:
             met = self.memory.seen.meet(decoded.ids)
             if anew and met:
                 decoded = decoded.without({index: known_already(decoded.ids[index]) for index in met})
-        verdicts.xs.extend(decoded.xs)
-        verdicts.ys.extend(decoded.ys)
         verdicts.moments.extend([asked for asked, _ in decoded.times])
         verdicts.dues.extend([due for _, due in decoded.times])
         accepted = span.offsets if decoded.places is None else [span.offsets[place] for place in decoded.places]
         verdicts.offsets.append((span.partition, accepted))
         verdicts.held.extend(self._hold(self._topic, span, place, fault) for place, fault in decoded.faults)
+        return decoded
 
     def _sift(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool) -> tuple[Span, Decoded]:
         """Hold what is known to be held; return the rest of the span, decoded, and put through the rules."""
@@ -256,12 +256,20 @@ class Gate:
 
 
 def open_gate(
-    feed: Feed, config: Config, schema: Schema, *, live: bool, then: GateTable | None = None, breaker: bool = False
+    feed: Feed,
+    config: Config,
+    schema: Schema,
+    *,
+    live: bool,
+    then: GateTable | None = None,
+    breaker: bool = False,
+    columns: bool = False,
 ) -> Gate:
     """Return the gate of a feed. For replay (not `live`) it lets all pass that any gate could have let pass.
 
     It remembers by the settings of `then`, else by today's. Where history is not judged anew it has a `breaker`; only
-    where events come in, with both, are they judged by their age.
+    where events come in, with both, are they judged by their age. With `columns` examples are in columns, unless labels
+    have a log of their own: there, each takes its turn.
     """
     gate, labels = config.gate, None
     bound, bytes_max = (gate.bound, gate.bytes_max) if live else (BOUND_MAX, EVENT_BYTES_MAX)
@@ -275,6 +283,7 @@ def open_gate(
         ahead=gate.ahead if live and feed.labels is None else None,  # a merged feed has looked at it
         bytes_max=bytes_max,
         owners=config.owners,
+        columns=columns and feed.labels is None,
     )
     memory = Memory.of(then or gate, breaker=breaker)
     sieve = open_sieve(config, feed.events.format, schema, live=live, aged=breaker, ids=memory.seen is not None)
@@ -282,10 +291,8 @@ def open_gate(
 
 
 def _as_recorded(recorded: Recorded) -> dict[tuple[str, int], Mapping[int, Fault]]:
-    return {
-        place: {offset: Fault(reason, "as recorded") for offset, reason in reasons.items()}
-        for place, reasons in recorded.items()
-    }
+    then = "as recorded"
+    return {place: {at: Fault(reason, then) for at, reason in each.items()} for place, each in recorded.items()}
 
 
 def _without(span: Span, places: Iterable[int]) -> Span:

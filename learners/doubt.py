@@ -78,6 +78,14 @@ class Doubt:
         self._witnesses = self._witnesses.after(golden)
         return broken
 
+    def renew(self) -> None:
+        """Begin anew, as `seal` does, while a copy of this process seals: its golden inputs are to come."""
+        self._witnesses = Witnesses(self._witnesses.old)
+
+    def sealed(self, golden: str) -> None:
+        """Go on from the golden inputs of the version that was sealed elsewhere."""
+        self._witnesses.old = self._witnesses.after(golden).old
+
     def record(self, asked: int) -> None:
         """Note from here on what the model is asked and taught; `asked` is the number of the next event."""
         self._tape = Tape(self._parts, asked, self._lessons)

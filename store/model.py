@@ -286,7 +286,7 @@ class ModelStore(Resumes, Rebuilds, Trials, Branches):
         self, new: NewVersion, write: Callable[[Connection, Blob, datetime], tuple[Version, Ref]]
     ) -> tuple[Version, Ref]:
         """Write a version; when the connection is cut, look whether it was saved all the same."""
-        blob = pack(new.state)
+        blob = new.packed or pack(new.state)
         try:
             with self._writing() as connection:
                 return write(connection, blob, self._clock())

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from store.blobs import Blob
+
 RunKind = Literal["read", "late", "skip", "gap"]
 VersionKind = Literal["genesis", "save", "skip", "closing", "freeze", "thaw"]
 MoveKind = Literal[
@@ -18,10 +20,8 @@ MoveKind = Literal[
 ]
 HoldKind = Literal["malformed", "suspect"]
 Scores = Mapping[str, Mapping[str, float | None]]
-"""Metric name to {"cumulative", "window", "since_last", "low", "high"}, and "faded" if there is a fading factor.
-
-Low and high are a confidence sequence of the cumulative value; None where there is none.
-"""
+"""Metric name to {"cumulative", "window", "since_last", "low", "high"}, and "faded" if there is a fading factor: low
+and high are a confidence sequence of the cumulative value, None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +218,8 @@ class Proof:
 class NewVersion:
     """All that `save` writes of a version; the store gives it its number.
 
-    `state` is the learner as bytes, not compressed. `token` is unique to this attempt: after a connection was cut at
-    commit it tells whether this very version was saved. `quarantine` is the revision of the quarantine that it was
+    `state` is the learner as bytes, not compressed; `packed` is saved instead if given. `token` is unique to this
+    attempt: after a cut at commit it tells whether this very version was saved. `quarantine` is the revision it was
     judged by; `covers` the version that a rebuilt one stands for, whose segment it read again.
     """
 
@@ -242,6 +242,7 @@ class NewVersion:
     run: int | None = None
     quarantine: int = 0
     covers: int | None = None
+    packed: Blob | None = None
 
 
 @dataclass(frozen=True, slots=True)

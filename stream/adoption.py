@@ -95,3 +95,11 @@ class Adoption:
                 f"expected [model] learner to be the recipe of version {version.version}, found {found}",
                 f"write into [model]: learner = {in_toml(version.recipe)}",
             )
+
+
+def reopen(model: ModelStore) -> None:
+    """Move head off a closing version: training never goes on from one."""
+    head, ref = model.head()
+    if head.kind == "closing":
+        assert head.parent is not None, "a closing version has a parent"
+        model.move("head", head.parent, kind="reopen", who=who(), why="training goes on", expected=ref)

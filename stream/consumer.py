@@ -20,10 +20,10 @@ from store import ModelStore, Store
 from store.errors import HeadMoved, NoSuchModel, OwnerAlive, StoreMissing
 from store.owners import Claimant
 from store.types import Position, Version
-from stream.adoption import Adoption
+from stream.adoption import Adoption, reopen
 from stream.config import Config
 from stream.environment import require_same
-from stream.errors import ConfigError, LearnerTainted, LogLost, OtherLineage
+from stream.errors import ConfigError, LearnerTainted, LogLost, OtherLineage, SnapshotLost
 from stream.feed import Feed, check_topics
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
@@ -270,6 +270,8 @@ class _Consumer:
                 trainer = self._trainer(model, run, epoch, feed)
             except LearnerTainted as tainted:
                 self.screen.tainted(tainted)
+            except SnapshotLost as lost:
+                self.screen.lost(lost)
             except LogLost:
                 if not self.options.accept_gap:
                     raise
@@ -291,11 +293,3 @@ def untouched(model: ModelStore, *, beside: bool = True) -> bool:
     """Tell whether nothing was asked yet, in no version; without `beside`, in none that was head's."""
     found = [model.head()[0], *(version for version in model.versions() if beside or not version.beside)]
     return not any(each.accounts.learned or each.accounts.pending or each.accounts.expired for each in found)
-
-
-def reopen(model: ModelStore) -> None:
-    """Move head off a closing version: training never goes on from one."""
-    head, ref = model.head()
-    if head.kind == "closing":
-        assert head.parent is not None, "a closing version has a parent"
-        model.move("head", head.parent, kind="reopen", who=who(), why="training goes on", expected=ref)

@@ -49,6 +49,10 @@ class LearnerTainted(StreamError):
     """A model was ruined by an event: restore it from head, and go on without that event."""
 
 
+class SnapshotLost(StreamError):
+    """A version that was made in a forked process did not come about: go on from head, and make the next in line."""
+
+
 class ModelRuined(StreamError):
     """A model that was to be saved can no longer answer what it could."""
 

@@ -67,6 +67,12 @@ class Owner:
         self.quarantine = self._told = 0
         self.events_per_s = 0.0
 
+    @property
+    def ref(self) -> Ref:
+        """Where head is, as far as we know."""
+        assert self._ref is not None, "asked before follows"
+        return self._ref
+
     def follows(self, ref: Ref) -> None:
         """Remember where head is, and tell of it at the next check."""
         self._beaten_at = float("-inf")
@@ -82,12 +88,12 @@ class Owner:
         if now - self._watched_at < WATCH_S and not at_once:
             return
         self._watched_at = now
-        assert self._ref is not None, "check before follows"
+        known = self.ref
         found, self.quarantine = self._store.look()
         if found.epoch > self.epoch:
             raise Fenced(expected=self.epoch, found=found.epoch)
-        if found.moves != self._ref.moves:
-            raise HeadMoved("head", expected=self._ref.moves, found=found.moves)
+        if found.moves != known.moves:
+            raise HeadMoved("head", expected=known.moves, found=found.moves)
         if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
             self.beat(vitals, now)
 

@@ -30,11 +30,11 @@ from stream.plan import Plan, parent_of, point, replayable_from, rewritten_since
 from stream.quarantine import Quarantine
 from stream.replay import learner_at, struck
 from stream.runs import OpenRun
+from stream.saver import new_version
 from stream.schema import Schema
 from stream.segment import UNREAD, OpenSegment
 from stream.taint import Taint, asked_before
 from stream.times import TIME_AHEAD
-from stream.trainer import new_version
 
 LAPS_MAX = 3
 FROM_THE_RECORD = (TIME_AHEAD, TOO_OLD, RAISED, TAINTED)

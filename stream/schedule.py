@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stream.config import Config
 from stream.log import EVENTS_PER_POLL_MAX
@@ -25,6 +25,7 @@ class Policy:
     held_bytes_max: int
     publish_events: int | None
     publish_s: float | None
+    fork_s: float
 
     @classmethod
     def of(cls, config: Config) -> Policy:
@@ -36,6 +37,7 @@ class Policy:
             held_bytes_max=config.snapshots.held_bytes_max,
             publish_events=config.publish.every_events,
             publish_s=publish.total_seconds() if publish is not None else None,
+            fork_s=config.snapshots.fork_from.total_seconds(),
         )
 
 
@@ -95,9 +97,20 @@ class Schedule:
         by_events = policy.publish_events is not None and unpublished >= policy.publish_events
         return by_events or (policy.publish_s is not None and now - self._published_at >= policy.publish_s)
 
+    def forks(self, took_s: float) -> bool:
+        """Tell whether a version is made in a forked process, if the last one took so many seconds to make."""
+        return took_s >= self._policy.fork_s
+
+    def never_fork(self) -> None:
+        """From now on, make all versions in line."""
+        self._policy = replace(self._policy, fork_s=float("inf"))
+
+    def begun(self, now: float) -> None:
+        """Note that a version is being made, or was."""
+        self._saved_at = now
+
     def saved(self, segment: OpenSegment, now: float, *, published: bool) -> None:
         """Note that a version was saved."""
-        self._saved_at = now
         self._unpublished += segment.learned
         if published:
             self.published(now)

@@ -11,7 +11,7 @@ import structlog
 from learners import Learner
 from store.errors import OwnerAlive
 from store.types import Ref, Version
-from stream.errors import LearnerTainted
+from stream.errors import LearnerTainted, SnapshotLost
 from stream.owner import Vitals
 from stream.schema import EVENTS_TO_INFER
 from stream.sources import logs_to_stderr
@@ -40,6 +40,9 @@ class Screen(Protocol):
 
     def tainted(self, tainted: LearnerTainted) -> None:
         """Tell that an event ruined the model, and is held now; head was restored."""
+
+    def lost(self, lost: SnapshotLost) -> None:
+        """Tell that a version that was made in a forked process did not come about; head was restored."""
 
     def close(self) -> None:
         """Show the last state and let go."""
@@ -119,6 +122,10 @@ class LogScreen:
         """Log it."""
         self._log.error("the model was ruined: head is restored, the event is held", event_at=str(tainted))
 
+    def lost(self, lost: SnapshotLost) -> None:
+        """Log it."""
+        self._log.warning("training goes on from head: what was learned since is read again", why=str(lost))
+
     def close(self) -> None:
         """Log the end."""
         if self._last is not None:
@@ -188,6 +195,10 @@ class LineScreen:
     def tainted(self, tainted: LearnerTainted) -> None:
         """Say which event."""
         self._console.print(f"[red]the model was ruined[/]: head is restored, the event is held: {tainted}")
+
+    def lost(self, lost: SnapshotLost) -> None:
+        """Say it."""
+        self._console.print(f"[yellow]{lost}[/]: training goes on from head, what was learned since is read again")
 
     def close(self) -> None:
         """Clear the line."""

@@ -59,6 +59,17 @@ class OpenSegment:
         """Begin the segment that follows a version; `topics`: that of events, and that of labels if there is one."""
         return cls(topics, parent)
 
+    @classmethod
+    def meanwhile(cls, segment: OpenSegment) -> OpenSegment:
+        """Begin the segment that follows one whose version is still being made: until `saved`, its number is head's."""
+        parent = replace(segment.parent, position=segment.position(), accounts=segment.accounts())
+        return cls(segment.topics, parent)
+
+    def saved(self, parent: Version) -> None:
+        """Take in that the version which it follows was saved."""
+        assert parent.accounts == self.parent.accounts, "it follows that version"
+        self.parent = parent
+
     def _extend_late(self, batch: Batch, verdicts: Verdicts) -> None:
         """Take in events behind our position that were held, and are learned now: a late run for each stretch."""
         topic = self.topics[0]

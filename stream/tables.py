@@ -152,6 +152,7 @@ class SnapshotsTable(Table):
     every: Duration = timedelta(seconds=60)
     keep_last: int = Field(default=20, ge=1)
     held_bytes_max: int = Field(default=8 << 20, ge=1)
+    fork_from: Duration = Field(default=timedelta(milliseconds=10), ge=timedelta(0))
 
 
 class BreakerTable(Table):

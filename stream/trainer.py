@@ -7,25 +7,23 @@ that it read, in one transaction; when head moved, what was not saved is forgott
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from learners import Learner, LearnFailed, Point
+from learners import Learner, LearnFailed
 from store import ModelStore
 from store.quarantine import Entry
-from store.types import NewVersion, Proof, Ref, ScorePoint, Version, VersionKind
-from stream.environment import environment
+from store.types import Version, VersionKind
 from stream.errors import LearnerTainted, LogLost, ModelRuined, OtherLineage
 from stream.feed import Feed
 from stream.gate import Gate
-from stream.hold import brief, wait_in_hold
+from stream.hold import wait_in_hold
 from stream.late import Late
 from stream.log import POLL_S_MAX, Batch
-from stream.memory import details_of
 from stream.owner import Owner, Vitals, who
 from stream.plan import wrongly_learned
 from stream.quarantine import Quarantine
+from stream.saver import Saver, new_version, score_points
 from stream.schedule import Schedule
 from stream.segment import OpenSegment
 from stream.stop import Stop
@@ -37,8 +35,7 @@ class Trainer:
     """One model's training: its feed (which knows where to stop), gate, store and owner.
 
     `lineage`: a version with the recipe and the schema that it is made for; it goes on from no other.
-    `tell` is called with the vitals after every batch; it must be cheap. `static`: the model is not to learn. `clean`:
-    head's lineage has learned nothing that is quarantined; else champion does not follow it.
+    `tell` is called with the vitals after every batch; it must be cheap. `static`: the model is not to learn.
     """
 
     lineage: Version
@@ -55,12 +52,17 @@ class Trainer:
     late: Late
     taint: Taint
     static: bool = False
-    clean: bool = True
+    saver: Saver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.saver = Saver(
+            self.store, self.owner, self.schedule, self.feed, self.gate, self.taint, self.run, self.config_hash
+        )
 
     def train(self) -> Version:
-        """Learn until told to stop, or at the end; return head. On `HeadMoved` call again: it goes on from there.
+        """Learn until told to stop, or at the end; return head. On `HeadMoved` and `SnapshotLost` call again.
 
-        Raises `OtherLineage` where head has another recipe or schema.
+        It goes on from where head is then. Raises `OtherLineage` where head has another recipe or schema.
         """
         head, ref = self.store.head()
         if (head.identity, head.schema) != (self.lineage.identity, self.lineage.schema):
@@ -72,30 +74,39 @@ class Trainer:
         if self.gate.memory.tripped:
             return head
         self.feed.seek(head.position)
-        if learner.static != self.static:
-            head, ref = self._switch(learner, head, ref)
-        head, ref = self._strike(learner, head, ref)
         segment = OpenSegment.after(self.feed.topics, head)
-        self._obey(head)
+        if learner.static != self.static:
+            segment = self._switch(learner, segment)
+        segment = self._strike(learner, segment)
+        self._obey(segment.parent)
+        with self.saver:
+            return self._loop(learner, segment)
 
+    def _loop(self, learner: Learner, segment: OpenSegment) -> Version:
+        """Go on from a learner as head has it. The only loop that learns live."""
         while not self._ends(segment):
             if self.owner.quarantine != self.gate.revision:
+                self._settle(segment)
                 if segment.records:
-                    head, ref = self._save(learner, segment, ref, "the quarantine changed")
-                    segment = OpenSegment.after(self.feed.topics, head)
+                    segment = self._save(learner, segment, "the quarantine changed")
                 self._obey(segment.parent)
             events_max = self.schedule.events_max(segment, self.taint.room(segment))
             batch = self.late.poll(events_max) if self.late else self.feed.poll(POLL_S_MAX, events_max)
             self._test_then_train(learner, batch, segment)
+            self.saver.poll()
             if self.schedule.due(segment, time.monotonic()) or self.taint.room(segment) == 0:
-                head, ref = self._save(learner, segment, ref, "due")
-                segment = OpenSegment.after(self.feed.topics, head)
+                segment = self._save(learner, segment, "due", aside=True)
             vitals = self._vitals(segment, "training" if batch else "idle")
             self.owner.check(vitals, time.monotonic())
             self._publish_late(segment)
             self.tell(vitals, learner)
 
-        return self._finish(learner, segment, ref)
+        return self._finish(learner, segment)
+
+    def _settle(self, segment: OpenSegment) -> None:
+        """Wait for the version that is in flight: from here on the number of the one before the segment is known."""
+        vitals = self._vitals(segment, "saving")
+        self.saver.finish(lambda: self.owner.check(vitals, time.monotonic()))
 
     def _restored(self, head: Version) -> Learner:
         """Return the learner of head; what the gate remembers, too, is as it was there."""
@@ -126,7 +137,7 @@ class Trainer:
         self.gate.quarantine = self.quarantine(revision, entries)
         self.owner.quarantine = revision
         self.late.find(self.store, self.feed.topics[0], head, entries)
-        self.clean = not wrongly_learned(self.store, head, entries)
+        self.saver.clean = not wrongly_learned(self.store, head, entries)
 
     def _test_then_train(self, learner: Learner, batch: Batch, segment: OpenSegment) -> None:
         """Learn a batch, and note how long it took. Raises `LearnerTainted` if that ruined the model."""
@@ -145,6 +156,7 @@ class Trainer:
         self, segment: OpenSegment, failed: Exception | None, *, sound_at: int = 0, closing: bool = False
     ) -> LearnerTainted:
         """Find out what ruined the model; return what to raise. Then go on from head, in small steps."""
+        self._settle(segment)
         vitals = self._vitals(segment, "training")
 
         def beat() -> None:
@@ -155,33 +167,30 @@ class Trainer:
         self.schedule.restart()
         return self.taint.find(segment, failed, beat, sound_at=sound_at, closing=closing)
 
-    def _strike(self, learner: Learner, head: Version, ref: Ref) -> tuple[Version, Ref]:
+    def _strike(self, learner: Learner, segment: OpenSegment) -> OpenSegment:
         """Save a version that read nothing, in which pending events that ruin the model expire; if there are any."""
-        segment = OpenSegment.after(self.feed.topics, head)
         if not self.taint.strike(learner, segment):
-            return head, ref
-        return self._save(learner, segment, ref, "without pending events that ruin the model")
+            return segment
+        return self._save(learner, segment, "without pending events that ruin the model")
 
-    def _switch(self, learner: Learner, head: Version, ref: Ref) -> tuple[Version, Ref]:
+    def _switch(self, learner: Learner, segment: OpenSegment) -> OpenSegment:
         """Save a version that read nothing: from it on the model is static, or learns again, as it is configured."""
         learner.switch(static=self.static)
-        segment = OpenSegment.after(self.feed.topics, head)
         if self.static:
-            return self._save(learner, segment, ref, "static from here on", "freeze")
-        return self._save(learner, segment, ref, "learns again from here on", "thaw")
+            return self._save(learner, segment, "static from here on", "freeze")
+        return self._save(learner, segment, "learns again from here on", "thaw")
 
-    def _finish(self, learner: Learner, segment: OpenSegment, ref: Ref) -> Version:
+    def _finish(self, learner: Learner, segment: OpenSegment) -> Version:
         """Save what is not saved; at the end of the log also the last point of the score series."""
+        self._settle(segment)
         self.owner.check(self._vitals(segment, "stopping"), time.monotonic(), at_once=True)
         at_end = segment.reached(self.feed.ends)
         if at_end:
             learner.point()
         if segment.records:
-            why = "end of the log" if at_end else "stopped"
-            head, ref = self._save(learner, segment, ref, why)
-            return head
+            return self._save(learner, segment, "end of the log" if at_end else "stopped").parent
         if at_end:
-            self.store.add_points(segment.parent.version, _points(learner.seal().points))
+            self.store.add_points(segment.parent.version, score_points(learner.seal().points))
         return segment.parent
 
     def close_labels(self) -> Version:
@@ -221,29 +230,25 @@ class Trainer:
         self.store.save(new, ref=ref, who=who())
 
     def _save(
-        self, learner: Learner, segment: OpenSegment, ref: Ref, reason: str, kind: VersionKind = "save"
-    ) -> tuple[Version, Ref]:
-        """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""
-        now = time.monotonic()
-        publish = self.clean and self.schedule.publishes(segment, now)
-        self.gate.memory.write(learner.beside)
-        reason = brief(tripped) if (tripped := self.gate.memory.tripped) else reason
+        self, learner: Learner, segment: OpenSegment, reason: str, kind: VersionKind = "save", *, aside: bool = False
+    ) -> OpenSegment:
+        """Save a version and return the segment after it; `aside`, if it may be made while training goes on.
+
+        What is saved for fear of an event that ruins the model must be there before that is read: in line.
+        """
+        self._settle(segment)
         try:
-            new = replace(
-                new_version(learner, segment, self.run, self.config_hash, reason, kind), quarantine=self.gate.revision
-            )
+            if aside and not segment.raised and self.taint.room(segment) is None:
+                return self.saver.begin(learner, segment, reason)
+            return self.saver.save(learner, segment, reason, kind)
         except (LearnFailed, ModelRuined) as failed:
             raise self._tainted(segment, failed) from failed
-        head, ref = self.store.save(new, ref=ref, who=who(), publish=publish)
-        self.owner.follows(ref)
-        self.schedule.saved(segment, time.monotonic(), published=publish)
-        self.feed.commit(head.position)
-        self.taint.saved(segment)
-        return head, ref
 
     def _publish_late(self, segment: OpenSegment) -> None:
         """Let champion follow a head that was saved before it was due, when nothing new comes to be saved."""
-        if not segment.records and self.clean and self.schedule.publishes(segment, time.monotonic()):
+        if segment.records or self.saver.busy or not self.saver.clean:
+            return
+        if self.schedule.publishes(segment, time.monotonic()):
             self.owner.check(self._vitals(segment, "idle"), time.monotonic(), at_once=True)
             self.store.move("champion", segment.parent.version, kind="publish", who=who(), why="due")
             self.schedule.published(time.monotonic())
@@ -251,42 +256,3 @@ class Trainer:
     def _vitals(self, segment: OpenSegment, state: str) -> Vitals:
         accounts = segment.accounts()
         return Vitals(state, segment.parent.version, accounts.read, accounts.learned, accounts.held, self.feed.lag())
-
-
-def new_version(
-    learner: Learner, segment: OpenSegment, run: int | None, config_hash: str, reason: str, kind: VersionKind = "save"
-) -> NewVersion:
-    """Seal the learner and return the version that follows the segment's parent. Raises `ModelRuined`."""
-    sealed = learner.seal()
-    if sealed.ruin is not None:
-        raise ModelRuined(sealed.ruin, "roll back to a version from before it was ruined")
-    parent = segment.parent
-    return NewVersion(
-        kind=kind,
-        parent=parent.version,
-        state=sealed.state,
-        position=segment.position(),
-        segment=segment.segment(),
-        accounts=segment.accounts(),
-        proof=Proof(
-            sealed.digest,
-            sealed.golden,
-            sealed.scores,
-            sealed.baselines,
-            {**sealed.details, **details_of(learner.beside)},
-        ),
-        recipe=parent.recipe,
-        identity=parent.identity,
-        schema=parent.schema,
-        config_hash=config_hash,
-        environment=environment(),
-        token=uuid.uuid4().hex,
-        reason=reason,
-        points=_points(sealed.points),
-        held=tuple(segment.held),
-        run=run,
-    )
-
-
-def _points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
-    return tuple(ScorePoint(point.learned, point.scores, point.baselines, point.clock_us) for point in points)

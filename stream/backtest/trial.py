@@ -24,8 +24,8 @@ from stream.backtest.applied import Applied
 from stream.errors import ModelRuined
 from stream.gate import Verdicts
 from stream.replay import struck
+from stream.saver import new_version
 from stream.segment import OpenSegment
-from stream.trainer import new_version
 
 SPANS = ("cumulative", "window", "faded", "low", "high")
 """What is told of a score: what came since the last version depends on where versions are."""

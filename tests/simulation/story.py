@@ -113,7 +113,7 @@ class Story:
                 f'moment = "at"\nignore = ["s", "at"]\n{labels}'
                 '[schema]\na = { type = "number", required = true }\nb = { type = "number", required = true }\n'
                 f"[validation]\nmetrics = {self.kind.names}\nwindow = 10\n"
-                f'[snapshots]\nevery_events = {every}\nevery = "1h"'
+                f'[snapshots]\nevery_events = {every}\nevery = "1h"\nfork_from = "{every % 2}h"'
             ),
         )
         topics = [EVENTS, LABELS] if self.later == "log" else [EVENTS]

@@ -23,11 +23,11 @@ from stream.environment import environment
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
 from stream.log import within
+from stream.saver import new_version
 from stream.schema import Schema
 from stream.segment import OpenSegment
 from stream.sources import open_feed
 from stream.stop import Stop
-from stream.trainer import new_version
 from tests.world import ELEC2, World, end, until
 
 BAYES = "naive_bayes.GaussianNB()"

@@ -15,8 +15,8 @@ import pytest
 from river import linear_model, optim, preprocessing, tree
 
 from learners import Learner
+from stream.saver import new_version
 from stream.segment import OpenSegment
-from stream.trainer import new_version
 from tests.world import World
 
 SCALED = "preprocessing.StandardScaler() | linear_model.LinearRegression(optimizer=optim.SGD(0.01))"

@@ -1,0 +1,121 @@
+"""Work in a fork of this process: a copy of all that is in memory, made in milliseconds, works while we go on.
+
+1. The copy lets go of all that is open here (the log, the store, the terminal), so that it can touch none of it, and
+   ignores SIGINT and SIGTERM, which a terminal sends to both. It ends with `os._exit`: no exit handler runs twice.
+2. What it made comes back by a file that has no name: nothing is left of it, whoever dies first.
+3. A copy that raises, dies or takes too long brings nothing: `Lost`. It kills itself when its time is up, so that one
+   whose parent died ends, too.
+
+Only on Linux: elsewhere a fork is missing, or unsafe in a process with threads. Of our threads (librdkafka's) the copy
+has none, and it must not call into them.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from typing import IO, Any, NoReturn
+
+CAN_FORK = sys.platform == "linux"
+
+STEP_S = 0.002
+"""How often it is looked whether a copy that is waited for is done."""
+
+_RAISED = 1
+
+
+class Lost(Exception):
+    """A copy brought nothing. `raised`: the work raised, and will probably do so here, too."""
+
+    def __init__(self, why: str, *, raised: bool = False) -> None:
+        super().__init__(why)
+        self.raised = raised
+
+
+class Forked:
+    """One piece of work in a forked process. `poll` until it is done, or `abandon` it: either reaps the process."""
+
+    def __init__(self, pid: int, out: IO[bytes], within_s: float) -> None:
+        self.pid = pid
+        self._out = out
+        self._within_s = within_s
+        self._deadline = time.monotonic() + within_s
+
+    @classmethod
+    def begin(cls, work: Callable[[], Any], *, within_s: float) -> Forked:
+        """Fork, and let the copy do the work, whose result can be pickled. Raises OSError where it cannot."""
+        out = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the work is done
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of threads: see above
+                pid = os.fork()
+        except OSError:
+            out.close()
+            raise
+        if pid == 0:
+            _work(work, out.fileno(), within_s)
+        return cls(pid, out, within_s)
+
+    def poll(self) -> Any:
+        """Return what it made, None while it is at work. Raises `Lost`."""
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:  # whoever started us reaps for us
+            pid, status = self.pid, 0
+        if pid == 0:
+            if time.monotonic() < self._deadline:
+                return None
+            self.abandon()
+            raise Lost(f"not done within {self._within_s:.0f} s")
+        with self._out:
+            code = os.waitstatus_to_exitcode(status)
+            if code:
+                raise Lost("it raised" if code == _RAISED else f"it ended with {code}", raised=code == _RAISED)
+            self._out.seek(0)
+            try:
+                return pickle.load(self._out)  # noqa: S301 - our own copy wrote it
+            except (EOFError, pickle.UnpicklingError) as error:
+                raise Lost(f"what it wrote is not whole: {error}") from error
+
+    def abandon(self) -> None:
+        """Kill it, and forget what it made."""
+        self._out.close()
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass  # somebody else reaped it
+
+
+def _work(work: Callable[[], Any], out: int, within_s: float) -> NoReturn:
+    """Be the copy."""
+    code = _RAISED
+    try:
+        for ignored in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ignored, signal.SIG_IGN)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, within_s)
+        gc.disable()  # what is garbage here is closed by nobody
+        _let_go(out)
+        made = pickle.dumps(work(), protocol=5)
+        with open(out, "wb") as file:
+            file.write(made)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _let_go(out: int) -> None:
+    """Close all files but one; what is written to the terminal goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nowhere, standard)
+    os.closerange(3, out)
+    os.closerange(out + 1, os.sysconf("SC_OPEN_MAX"))

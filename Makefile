@@ -32,8 +32,8 @@ lint: setup ## ruff, mypy strict, import-linter
 kafka: setup ## start a real Apache Kafka broker on this machine (Ctrl-C stops it)
 	$(BIN)/python -m tests.kafka.broker
 
-bench: setup ## measure, as ratios in one run
-	$(BIN)/python -m tests.benchmarks
+bench: setup ## measure, as ratios in one run; ARGS="growth pauses" and more: ARGS=--help
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock: ## pin all dependencies again, by version and hash
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header pyproject.toml -o requirements.lock

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import multiprocessing
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.cores import pinned
 
-def alone(function: Any, *arguments: Any) -> dict[str, Any]:
-    """Run a function in a process of its own, and return what it returned."""
+
+def alone(function: Any, *arguments: Any, cores: Collection[int] | None = None) -> dict[str, Any]:
+    """Run a function in a process of its own, on these cores if they are given, and return what it returned."""
     with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
         process = multiprocessing.get_context("spawn").Process(target=_answer, args=(answer.name, function, arguments))
-        process.start()
+        with pinned(cores):
+            process.start()
         process.join()
         assert process.exitcode == 0, f"{function.__name__} ended with {process.exitcode}"
         found: dict[str, Any] = json.loads(Path(answer.name).read_text(encoding="utf-8"))

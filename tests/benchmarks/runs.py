@@ -1,4 +1,4 @@
-"""What is measured: the shortest loop by hand, and Tidemark's trainer. Each runs in a process of its own."""
+"""Tidemark's trainer over a topic, as the parts run it that compare two settings of it; and how a topic is filled."""
 
 from __future__ import annotations
 
@@ -20,45 +20,6 @@ def fill(bootstrap: str, topic: str, events: Iterable[bytes]) -> None:
     for event in events:
         writer.write(event)
     writer.close()
-
-
-def by_hand(learner: str, bootstrap: str, topic: str, count: int) -> dict[str, Any]:
-    """Consume, decode, predict, score, learn, commit every batch."""
-    import orjson  # noqa: PLC0415
-    from confluent_kafka import Consumer  # noqa: PLC0415
-    from river import metrics  # noqa: PLC0415
-
-    from learners import read_recipe  # noqa: PLC0415
-
-    model, metric = read_recipe(learner, "binary").build(), metrics.Accuracy()
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"by-hand-{os.getpid()}",
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-        }
-    )
-    consumer.subscribe([topic])
-    done = 0
-    first = consumer.consume(1, 30)
-    began = time.perf_counter()
-    batch = first
-    while True:
-        for message in batch:
-            x = orjson.loads(message.value())
-            y = x.pop("class") == "UP"
-            metric.update(y, model.predict_one(x))
-            model.learn_one(x, y)
-        done += len(batch)
-        if batch:
-            consumer.commit()
-        if done >= count:
-            break
-        batch = consumer.consume(500, 0.5)
-    seconds = time.perf_counter() - began
-    consumer.close()
-    return {"seconds": seconds, "accuracy": metric.get()}
 
 
 def tidemark(learner: str, bootstrap: str, topic: str, count: int, more: str = "") -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""Watches a trainer in this process: when it began to learn, when it ended, and how long it paused between batches."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+from stream.feed import Feed
+from stream.trainer import Trainer
+
+
+class Watch:
+    """From the first batch that is learned to the end of training; a pause is what lies between two batches.
+
+    A pause lasts from a batch learned to the next asked for: saving, or handing over what is to be saved, is in it.
+    """
+
+    def __init__(self) -> None:
+        self.pauses: list[tuple[int, float]] = []
+        self._began = self._busy = 0.0
+        self._seconds = self._cpu_seconds = 0.0
+        self._learned_at: float | None = None
+        self._head = 0
+        train, learn, vitals, poll = Trainer.train, Trainer._test_then_train, Trainer._vitals, Feed.poll
+
+        def watched_train(trainer: Trainer) -> Any:
+            head = train(trainer)
+            self._seconds += time.perf_counter() - self._began
+            self._cpu_seconds += time.process_time() - self._busy
+            return head
+
+        def watched_learn(trainer: Trainer, *arguments: Any) -> Any:
+            if not self._began:
+                self._began, self._busy = time.perf_counter(), time.process_time()
+            found = learn(trainer, *arguments)
+            self._learned_at = time.perf_counter()
+            return found
+
+        def watched_vitals(trainer: Trainer, *arguments: Any) -> Any:
+            found = vitals(trainer, *arguments)
+            self._head = found.version
+            return found
+
+        def watched_poll(feed: Feed, *arguments: Any) -> Any:
+            if self._learned_at is not None:
+                self.pauses.append((self._head, time.perf_counter() - self._learned_at))
+                self._learned_at = None
+            return poll(feed, *arguments)
+
+        trainer_class: Any = Trainer
+        trainer_class.train = watched_train
+        trainer_class._test_then_train = watched_learn
+        trainer_class._vitals = watched_vitals
+        feed_class: Any = Feed
+        feed_class.poll = watched_poll
+
+    def longest(self) -> list[float]:
+        """Return the longest pause while each version was head, in seconds: it is the one in which it was saved."""
+        found: dict[int, float] = {}
+        for head, pause in self.pauses:
+            found[head] = max(pause, found.get(head, 0.0))
+        return list(found.values())
+
+    def told(self) -> dict[str, Any]:
+        """Return what was found, for JSON; memory in bytes."""
+        return {"seconds": self._seconds, "cpu_seconds": self._cpu_seconds, "peak": peak()}
+
+
+def peak() -> int:
+    """Return the most memory that this process had resident, in bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # ru_maxrss would begin with that of the process that started this one
+        (line,) = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) << 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10

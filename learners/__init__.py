@@ -16,6 +16,7 @@ from learners.predictor import Prediction
 from learners.probe import LOST, Judgement, Probe, check_metric, goodness_of, metric_of
 from learners.progressive import Scores
 from learners.recipe import Recipe, Task, read_recipe
+from learners.running import why_river
 from learners.tape import Culprit
 from learners.weights import Weights
 
@@ -48,4 +49,5 @@ __all__ = [
     "metric_of",
     "read_metrics",
     "read_recipe",
+    "why_river",
 ]

@@ -24,8 +24,10 @@ Ask = Callable[[Any], Any]
 class Doubt:
     """Belongs to a learner. `mute`: none of the last answers was finite, it is time to ask for a `ruin`."""
 
-    def __init__(self, parts: Parts, golden: str | None = None) -> None:
+    def __init__(self, parts: Parts, golden: str | None, settle: Callable[[], None]) -> None:
+        """`settle` is called before the model of the parts is looked at."""
         self._parts = parts
+        self._settle = settle
         self._trial = Trial(parts)
         self._witnesses = Witnesses() if golden is None else Witnesses.of(golden)
         self._lessons = deque(read_lessons(parts.lessons), maxlen=LESSONS_MAX)
@@ -58,6 +60,7 @@ class Doubt:
 
     def ruin(self) -> Broken | None:
         """Return an input that the model could answer and no longer can, None if it is sound. Raises StateError."""
+        self._settle()
         return self._trial.broken(self._trial.state(), self._witnesses.xs, self._lessons)
 
     @property
@@ -88,12 +91,18 @@ class Doubt:
 
     def record(self, asked: int) -> None:
         """Note from here on what the model is asked and taught; `asked` is the number of the next event."""
+        self._settle()
         self._tape = Tape(self._parts, asked, self._lessons)
 
     def culprit(self, failed: LearnFailed | None = None) -> Culprit | None:
         """Return who ruined the model since `record`, None if it is sound; `failed`: what came of the last call."""
         assert self._tape is not None, "culprit after record"
         return self._tape.culprit(self._witnesses.xs, None if failed is None else failed.cause)
+
+    @property
+    def recording(self) -> bool:
+        """Whether it is noted what the model is asked and taught."""
+        return self._tape is not None
 
     @property
     def ruined(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Unpack
 
 from learners.doubt import Doubt
 from learners.errors import LearnFailed
+from learners.facts import Facts
 from learners.golden import INPUTS_MAX, check_golden, write_golden
 from learners.joined import Turn, join_then_reveal
 from learners.making import Making, untrained_parts
@@ -24,17 +25,20 @@ from learners.prefix import Ahead
 from learners.progressive import Scores
 from learners.recipe import Recipe
 from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_the_rest
+from learners.running import Running
 from learners.state import dump, load, load_all
+from learners.table import Table
 
 
-class Learner:
+class Learner(Facts):
     """Learns events in order, each after its prediction. Not thread-safe; make it by `new` or `restore`."""
 
     def __init__(self, parts: Parts, golden: str | None = None) -> None:
         parts.lessons = getattr(parts, "lessons", ())  # older bytes have none
-        self._parts = parts
-        self.doubt = Doubt(parts, golden)
+        super().__init__(parts)
         self._predictor = Predictor(parts.model, parts.recipe.task, probabilities=parts.probabilities)
+        self._running = Running(parts, self._predictor)
+        self.doubt = Doubt(parts, golden, self._running.settle)
         self._digest = Digest()
         self._points: list[Point] = []
         self.ahead: Ahead | None = None
@@ -45,68 +49,21 @@ class Learner:
         return cls(untrained_parts(recipe, making))
 
     @property
-    def recipe(self) -> Recipe:
-        """The recipe that the model was built from."""
-        return self._parts.recipe
-
-    @property
     def model(self) -> Any:
         """The model as it is now: for asking, in a copy of the learner that is thrown away."""
+        self._running.settle()
         return self._parts.model
 
     @property
     def parts(self) -> Parts:
         """What it is made of; the board there has a listener."""
+        self._running.touch()
         return self._parts
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the features, in the order in which the model sees them."""
-        return self._parts.features
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics, in the order in which they were asked for."""
-        return self._parts.metrics
-
-    @property
-    def window(self) -> int:
-        """Events of the windowed scores, and from one score point to the next."""
-        return self._parts.window
-
-    @property
-    def learned(self) -> int:
-        """Events learned since the model was new; while it was static, those that it would have learned."""
-        return self._parts.learned
-
-    @property
-    def static(self) -> bool:
-        """Whether the model is static: it is asked and judged as ever, and learns nothing."""
-        return self._parts.static_since is not None
-
-    @property
-    def asked(self) -> int:
-        """Events asked since the model was new: the number of the next one."""
-        return self.learned if self._parts.pending is None else self._parts.pending.asked
 
     def switch(self, *, static: bool) -> None:
         """Make the model static from here on, or let it learn again."""
         self._parts.static_since = self.learned if static else None
-
-    @property
-    def pending(self) -> int:
-        """Events that were predicted, and whose label has not come."""
-        return 0 if self._parts.pending is None else len(self._parts.pending)
-
-    @property
-    def expired(self) -> int:
-        """Events whose label never came, since the model was new."""
-        return 0 if self._parts.pending is None else self._parts.pending.expired
-
-    @property
-    def beside(self) -> dict[str, Any]:
-        """What is saved, restored and rolled back with the learner, which never looks at it: plain values."""
-        return self._parts.beside
+        self._running.look_again()
 
     def test_then_train(
         self,
@@ -124,9 +81,14 @@ class Learner:
         """
         assert len(xs) == len(ys)
         if self._parts.pending is not None:
+            self._running.touch()
             events = list(zip(xs, ys, moments, dues, strict=True))
             self._judge_all(self._parts.pending, ask_then_reveal(self._parts.pending, *self._calls_later, events))
             return
+        if isinstance(xs, Table):
+            if self._learn_columns(xs, ys):
+                return
+            xs, ys = xs.rows(), list(ys)
         start = 0
         while start < len(xs):
             stop = min(len(xs), start + self._parts.board.room(self.learned))
@@ -134,18 +96,44 @@ class Learner:
             self._reached(None)
             start = stop
 
+    def _learn_columns(self, xs: Table, ys: Sequence[Any]) -> bool:
+        """Let the compiled model learn the events, and score them; False if river must do it."""
+        outputs = self._running.run(xs, ys) if self.ahead is None and not self.doubt.recording else None
+        if outputs is None:
+            return False
+        self._parts.inputs.extend(xs[-INPUTS_MAX:])
+        self._predictor.digest(self._digest, outputs)
+        self._note(xs, outputs)
+        start = 0
+        while start < len(xs):
+            stop = min(len(xs), start + self._parts.board.room(self.learned))
+            self._score(xs[start:stop], ys[start:stop], outputs.part(slice(start, stop)))
+            self._reached(None)
+            start = stop
+        self._note_lessons(ys)
+        return True
+
     def _learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> None:
         parts = self._parts
         parts.inputs.extend([dict(x) for x in xs[-INPUTS_MAX:]])
         with parts.learning():
             if self.ahead is not None:
                 raw = self.ahead.predict_then_learn(ys, first)
-            else:
+            elif self.doubt.recording:
                 raw = predict_then_learn(*self.doubt.calls(self._predictor.ask, parts.learn), xs, ys, first)
-        outputs = self._answered(xs, raw)
-        parts.board.score(xs, ys, outputs, parts.board.rivals.answer(xs, ys))
-        parts.learned += len(ys)
-        last = list(parts.inputs)[-len(ys) :]
+            else:
+                raw = self._running.by_river(xs, ys, first)
+        self._score(xs, ys, self._answered(xs, raw))
+        self._note_lessons(ys)
+
+    def _score(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], outputs: Outputs) -> None:
+        """Judge what was answered to events that have their labels, beside what the rivals answer."""
+        board = self._parts.board
+        board.score(xs, ys, outputs, board.rivals.answer(xs, ys))
+        self._parts.learned += len(ys)
+
+    def _note_lessons(self, ys: Sequence[Any]) -> None:
+        last = list(self._parts.inputs)[-len(ys) :]
         self.doubt.learned([Entry(x, y) for x, y in zip(last, ys[-INPUTS_MAX:], strict=True)])
 
     @property
@@ -159,9 +147,13 @@ class Learner:
             self._predictor.digest(self._digest, outputs)
         except Exception as error:  # the model may be the user's own, and answer anything
             raise LearnFailed(None, error) from error
+        self._note(xs, outputs)
+        return outputs
+
+    def _note(self, xs: Sequence[Mapping[str, Any]], outputs: Outputs) -> None:
+        """Count the answers that are unusable, and let those that are not bear witness."""
         self._parts.board.ask(outputs)
         self.doubt.take(xs, outputs)
-        return outputs
 
     def take_turns(self, turns: Sequence[Turn]) -> None:
         """Ask each event, and learn each label, in the order of their times; labels are joined to events by their ids.
@@ -171,6 +163,7 @@ class Learner:
         pending = self._parts.pending
         assert pending is not None, "labels come later"
         assert pending.ids is not None, "labels have a log of their own"
+        self._running.touch()
         self._judge_all(pending, join_then_reveal(pending, pending.ids, *self._calls_later, turns))
 
     def _judge_all(self, pending: Pending, rounds: Iterator[Round]) -> None:
@@ -179,11 +172,6 @@ class Learner:
         self._parts.health.take((), (), pending.gone)
         pending.gone.clear()
         pending.pack()
-
-    @property
-    def struck(self) -> tuple[int, ...]:
-        """The numbers of the events that were struck out, since the model was new."""
-        return () if self._parts.pending is None else self._parts.pending.struck
 
     def strike(self, numbers: Iterable[int]) -> None:
         """Let pending events expire now, by the numbers in which they were asked: the model cannot learn their labels.
@@ -200,6 +188,7 @@ class Learner:
     def close(self) -> None:
         """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""
         if self._parts.pending is not None:
+            self._running.touch()
             self._judge_all(self._parts.pending, reveal_the_rest(self._parts.pending, self._calls_later[1]))
 
     def _next(self, rounds: Iterator[Round]) -> Round | None:
@@ -237,6 +226,7 @@ class Learner:
 
     def predict_many(self, xs: Sequence[Mapping[str, Any]]) -> list[Prediction]:
         """Return the prediction for each x; learn nothing. Unknown keys are dropped. Raises LearnFailed."""
+        self._running.settle()
         return self._predictor.predict_many(self._parts.features, xs)
 
     def scores(self) -> Scores:
@@ -270,6 +260,7 @@ class Learner:
         """
         details, ended = self.details(), self.end_segment()
         self._parts.lessons = self.doubt.lessons()
+        self._running.settle()
         pending = self._parts.pending
         state = dump({"parts": replace(self._parts, pending=None)}, () if pending is None else pending.pieces())
         copy = Learner(load(state)["parts"])

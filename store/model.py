@@ -21,16 +21,7 @@ from store.rebuilds import Rebuilds
 from store.resumes import Resumes
 from store.running import Heartbeat, Outcome, RunRecord
 from store.trials import Trials
-from store.types import (
-    HeldEvent,
-    Move,
-    MoveKind,
-    NewVersion,
-    Ref,
-    ScorePoint,
-    Segment,
-    Version,
-)
+from store.types import HeldEvent, Move, MoveKind, NewVersion, Ref, ScorePoint, Segment, Version
 
 
 class ModelStore(Resumes, Rebuilds, Trials, Branches):
@@ -259,6 +250,11 @@ class ModelStore(Resumes, Rebuilds, Trials, Branches):
         }
         with self._writing() as connection:
             return runs.start(connection, run)
+
+    def note_run(self, run: int, result: Mapping[str, Any]) -> None:
+        """Write what is known of a run before it ends."""
+        with self._writing() as connection:
+            runs.note(connection, self.name, run, result)
 
     def end_run(
         self, run: int, *, outcome: Outcome, error: str | None, result: Mapping[str, Any] | None, now: datetime

@@ -20,6 +20,11 @@ def start(connection: Connection, values: Mapping[str, Any]) -> int:
     return int(connection.execute(made).scalar_one())
 
 
+def note(connection: Connection, model: str, run: int, result: Mapping[str, Any]) -> None:
+    """Write what is known of a run before it ends."""
+    connection.execute(update(runs).where(runs.c.model == model, runs.c.run == run).values(result=result))
+
+
 def end(
     connection: Connection,
     model: str,

@@ -25,6 +25,7 @@ from stream.config import Config
 from stream.environment import require_same
 from stream.errors import ConfigError, LearnerTainted, LogLost, OtherLineage, SnapshotLost
 from stream.feed import Feed, check_topics
+from stream.forms import told, why_rows
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
 from stream.late import Late
@@ -34,7 +35,7 @@ from stream.runs import OpenRun, recorded
 from stream.schedule import Policy, Schedule
 from stream.schema import Schema
 from stream.screen import Screen
-from stream.settled import LEARNER, check_settled
+from stream.settled import LEARNER, check_settled, untouched
 from stream.sieve import read_rules
 from stream.sources import open_feed
 from stream.stop import Stop
@@ -227,7 +228,9 @@ class _Consumer:
         """Return the trainer of head's lineage, with a gate for its schema."""
         head, _ = model.head()
         schema = Schema.from_json(head.schema)
-        gate = open_gate(feed, self.config, schema, live=True, breaker=True)
+        why = why_rows(self.config, head.recipe, schema)
+        run.note(engine=told(why))
+        gate = open_gate(feed, self.config, schema, live=True, breaker=True, columns=why is None)
         return Trainer(
             lineage=head,
             feed=feed,
@@ -287,9 +290,3 @@ class _Consumer:
         ahead = head.accounts.learned - model.version(champion.version).accounts.learned
         ago_s = (datetime.now(UTC) - moved_at).total_seconds()
         return Schedule(Policy.of(self.config), time.monotonic(), published_ago_s=ago_s, unpublished=max(0, ahead))
-
-
-def untouched(model: ModelStore, *, beside: bool = True) -> bool:
-    """Tell whether nothing was asked yet, in no version; without `beside`, in none that was head's."""
-    found = [model.head()[0], *(version for version in model.versions() if beside or not version.beside)]
-    return not any(each.accounts.learned or each.accounts.pending or each.accounts.expired for each in found)

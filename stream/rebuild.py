@@ -22,6 +22,7 @@ from stream.again import read_segment
 from stream.config import Config
 from stream.errors import LogLost, ModelRuined
 from stream.feed import Feed
+from stream.forms import why_rows
 from stream.gate import Gate, Recorded, open_gate
 from stream.held import QUARANTINED, RAISED, TAINTED, TOO_OLD
 from stream.log import Batch, Ends
@@ -139,7 +140,9 @@ class Rebuilder:
             return learner, self.store.rebuild_save(rebuild, new)[1]
 
     def _gate(self, tip: Version) -> Gate:
-        gate = open_gate(self.feed, self.config, Schema.from_json(tip.schema), live=True)
+        schema = Schema.from_json(tip.schema)
+        columns = why_rows(self.config, tip.recipe, schema) is None
+        gate = open_gate(self.feed, self.config, schema, live=True, columns=columns)
         gate.quarantine = Quarantine(self.plan.revision, self.plan.entries, self.feed, self.config)
         return gate
 

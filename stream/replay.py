@@ -19,6 +19,7 @@ from stream.config import Config
 from stream.environment import differences, environment
 from stream.errors import ConfigError, LogLost, LogMismatch, LogUnreachable, NotEqual
 from stream.feed import Feed, check_topics
+from stream.forms import why_rows
 from stream.gate import open_gate
 from stream.genesis import untrained
 from stream.memory import details_of, settings_then
@@ -155,7 +156,8 @@ def replay_version(
     segment = store.segment(version.version)
     check_topics(feed.topics, version)
     schema, then = Schema.from_json(version.schema), settings_then(store, version)
-    gate = open_gate(feed, config, schema, live=False, then=then, breaker=version.covers is None)
+    columns = why_rows(config, version.recipe, schema) is None
+    gate = open_gate(feed, config, schema, live=False, then=then, breaker=version.covers is None, columns=columns)
     gate.memory.recall(learner.beside)
     if gate.memory.tripped and version.kind != "skip":
         gate.memory.resume()  # else nothing would have come after it

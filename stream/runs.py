@@ -19,9 +19,15 @@ from stream.owner import Process
 class OpenRun:
     """A run under way: what is put into `result` is kept with its outcome."""
 
+    store: ModelStore
     run: int
     process: Process
     result: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, **known: Any) -> None:
+        """Write what is known before it ends."""
+        self.result |= known
+        self.store.note_run(self.run, self.result)
 
 
 @contextmanager
@@ -35,6 +41,7 @@ def recorded(store: ModelStore, config: Config, command: str, *, commit: bool = 
     known = {"commit": found} if commit and (found := commit_of(config.base)) else {}
     store.mark_lost(host=process.host, now=datetime.now(UTC))
     run = OpenRun(
+        store,
         store.start_run(
             command=command,
             config_hash=config.hash,
@@ -58,3 +65,8 @@ def recorded(store: ModelStore, config: Config, command: str, *, commit: bool = 
         )
         raise
     store.end_run(run.run, outcome="done", error=None, result=run.result, now=datetime.now(UTC))
+
+
+def engine_of(store: ModelStore, run: int | None) -> str | None:
+    """Return who runs the model in a run, "compiled" or "river" and why; None if it did not say so."""
+    return next((record.result.get("engine") for record in store.runs() if record.run == run), None)

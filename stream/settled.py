@@ -46,3 +46,9 @@ def check_settled(model: ModelStore, config: Config, recipe: Recipe, version: Ve
         + (in_toml(recipe.text) if recipe.text != version.recipe else "other code behind it"),
         f"set it back, or train another model: give it a new [model] name{take_up}",
     )
+
+
+def untouched(model: ModelStore, *, beside: bool = True) -> bool:
+    """Tell whether nothing was asked yet, in no version; without `beside`, in none that was head's."""
+    found = [model.head()[0], *(version for version in model.versions() if beside or not version.beside)]
+    return not any(each.accounts.learned or each.accounts.pending or each.accounts.expired for each in found)

@@ -51,6 +51,7 @@ class ModelTable(Table):
     positive: str | bool | int | float | None = None
     weight: str | None = None
     recency: Annotated[Duration, Field(gt=timedelta(0))] | None = None
+    engine: Literal["auto", "river"] = "auto"
 
     @model_validator(mode="after")
     def _positive_is_binary(self) -> Self:

@@ -40,6 +40,14 @@ class Engine(Protocol):
         """Give the state back to the model from which it was taken. It may be called again, after more events."""
 
 
+def hindrance(model: Any, layout: Layout, task: str) -> str | None:
+    """Say why `engine_for` makes no engine, in words; None if it makes one. Imports no numba."""
+    found = recognise(model, layout, task)
+    if isinstance(found, str):
+        return found
+    return "numba is not installed" if find_spec("numba") is None else None
+
+
 def engine_for(model: Any, layout: Layout, task: str, probabilities: bool) -> Engine | str:  # noqa: ARG001, FBT001
     """Return an engine for a river model and tables of this layout, loaded; or why there is none, in words.
 
@@ -63,4 +71,4 @@ def _made(found: Found, layout: Layout) -> Engine:
     return LinearEngine(found, layout)
 
 
-__all__ = ["Engine", "engine_for"]
+__all__ = ["Engine", "engine_for", "hindrance"]

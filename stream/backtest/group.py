@@ -9,6 +9,7 @@ from typing import Any
 
 from learners import Turn
 from learners.prefix import Prefix, Seen
+from learners.table import Table
 from stream.backtest.applied import Applied
 from stream.backtest.trial import Trial
 from stream.gate import Verdicts
@@ -32,7 +33,7 @@ class Group:
         """Let every trial have the next events."""
         if self.dropped:
             verdicts = _without(verdicts, self.dropped)
-        own = self.crowded and self.prefix is None
+        own = self.crowded and self.prefix is None and not isinstance(verdicts.xs, Table)  # that one stays as it is
         seen = None if self.prefix is None else self._go_ahead(self.prefix, verdicts)
         for trial in self.trials:
             trial.take(_without(verdicts, frozenset()) if own else verdicts, seen, self.adversary)

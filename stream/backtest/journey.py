@@ -21,6 +21,7 @@ from stream.backtest.reading import Reading
 from stream.backtest.trial import Outcome, Trial
 from stream.backtest.whatif import WhatIf
 from stream.config import Config
+from stream.forms import why_rows
 from stream.genesis import making
 from stream.segment import OpenSegment
 from stream.sources import open_feed
@@ -61,9 +62,10 @@ class Journey:
         """Go along the course; return what each trial came to. Raises `LogLost`, `NotEqual`, `Interrupted`."""
         group = f"tidemark-{self.config.model.name}-backtest"
         with closing(open_feed(self.config, until_end=True, group=group)) as feed:
-            reading = Reading(self.course, feed, self.config, self.entries, self.whatif)
+            columns = self._in_columns()
+            reading = Reading(self.course, feed, self.config, self.entries, self.whatif, columns=columns)
             trials = [self._trial(number, each, feed.topics, reading) for number, each in self.candidates.items()]
-            groups = self._groups(trials, reading)
+            groups = self._groups(trials, reading, columns=columns)
             if self.whatif.order != "recorded":
                 for verdicts in reading.whole():
                     for each in groups:
@@ -105,11 +107,18 @@ class Journey:
             if stretch.version is not None:
                 trial.reach(stretch.version)
 
-    def _groups(self, trials: Sequence[Trial], reading: Reading) -> list[Group]:
-        """Put together what begins alike; a model that is frozen or replaced on the way shares no steps."""
+    def _in_columns(self) -> bool:
+        """Tell whether events come in columns: where all models are compiled, and nobody changes the events."""
+        schema = schema_of(self.course)
+        return not self.whatif and not any(
+            each.drop or why_rows(self.config, each.learner, schema) for each in self.candidates.values()
+        )
+
+    def _groups(self, trials: Sequence[Trial], reading: Reading, *, columns: bool) -> list[Group]:
+        """Put together what begins alike; a model that is frozen, replaced or compiled shares no steps."""
         kinds = {each.version.kind for each in self.course.stretches if each.version is not None}
         adversary = reading.applied if reading.applied is not None and reading.applied.adversarial else None
-        ahead = adversary is None and not self.rolled and not kinds & {"freeze", "thaw"}
+        ahead = adversary is None and not columns and not self.rolled and not kinds & {"freeze", "thaw"}
         lacking = ((trial, self.candidates[trial.number].drop) for trial in trials)
         return list(grouped(lacking, ahead=ahead, adversary=adversary))
 

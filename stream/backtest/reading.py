@@ -28,13 +28,21 @@ class Reading:
     """
 
     def __init__(
-        self, course: Course, feed: Feed, config: Config, entries: tuple[int, Sequence[Entry]], whatif: WhatIf
+        self,
+        course: Course,
+        feed: Feed,
+        config: Config,
+        entries: tuple[int, Sequence[Entry]],
+        whatif: WhatIf,
+        *,
+        columns: bool = False,
     ) -> None:
+        """`columns`: events come in columns."""
         schema = schema_of(course)
         self._course = course
         self._feed = feed
-        self._again = open_gate(feed, config, schema, live=False)
-        self._today = open_gate(feed, config, schema, live=True)
+        self._again = open_gate(feed, config, schema, live=False, columns=columns)
+        self._today = open_gate(feed, config, schema, live=True, columns=columns)
         self._again.memory = self._today.memory
         revision, every = entries
         self._today.quarantine = Quarantine(revision, every, feed, config)

@@ -18,7 +18,10 @@ from stream.config import Config, read_config
 from stream.environment import environment, require_same
 from stream.errors import ConfigError, StreamError
 from stream.feed import check_topics
+from stream.forms import told as engine_told
+from stream.forms import why_rows
 from stream.reach import earliest_within, reach
+from stream.schema import Schema
 from stream.settled import check_settled
 from stream.sieve import read_rules
 from stream.sources import open_feed
@@ -88,6 +91,7 @@ def _model_checks(config: Config, model: ModelStore | None) -> Iterator[Check]:
         yield _looked("log", lambda: _log(config, None))
         return
     yield _looked("versions", lambda: _versions(config, model))
+    yield _looked("engine", lambda: _engine(config, model))
     logs = _looked("log", lambda: _log(config, model))
     yield logs
     if logs.well:
@@ -120,6 +124,12 @@ def _versions(config: Config, model: ModelStore) -> str:
     require_same({**head.environment, "hash_seed": environment()["hash_seed"]}, f"version {head.version}")
     learned = f"{head.accounts.learned:,} events learned"
     return f"head is version {head.version} (move {ref.moves}), {learned}; its bytes are whole"
+
+
+def _engine(config: Config, model: ModelStore) -> str:
+    """Say who would run head's model."""
+    head, _ = model.head()
+    return engine_told(why_rows(config, head.recipe, Schema.from_json(head.schema)))
 
 
 def _log(config: Config, model: ModelStore | None) -> str:

@@ -13,10 +13,11 @@ from store.types import Version
 from stream.commands.details import print_details
 from stream.commands.opened import console, opened_model, print_json, print_table, told
 from stream.hold import hold_of
+from stream.runs import engine_of
 
 SHOWN = (
     *("kind", "parent", "created_at", "reason", "covers", "quarantine", "hold"),
-    *("recipe", "position", "events", "segment", "environment"),
+    *("recipe", "engine", "position", "events", "segment", "environment"),
 )
 
 
@@ -144,6 +145,7 @@ def _shown(version: Version, model: ModelStore) -> dict[str, Any]:
         "blob": version.blob,
         "bytes": version.size,
         "run": version.run,
+        "engine": engine_of(model, version.run),
     }
 
 

@@ -15,6 +15,7 @@ from stream.config import Config
 from stream.errors import StreamError
 from stream.hold import hold_of
 from stream.reach import earliest_within, reach
+from stream.runs import engine_of
 
 FRESH_S = 10.0
 LOG_S_MAX = 3.0
@@ -56,6 +57,7 @@ def _status(model: ModelStore) -> dict[str, Any]:
         "state": state,
         "head": head.version,
         "champion": champion.version if champion else None,
+        "engine": engine_of(model, beat.run) if beat else None,
         "mode": "static" if static else "dynamic",
         "static_since": static["since_learned"] if static else None,
         "learned": head.accounts.learned,

@@ -94,7 +94,7 @@ def test_status_and_runs(trained: World) -> None:
     trained.run("status", "--check", code=1)
     (run,) = [run for run in trained.json("runs") if run["command"] == "train"]
     assert run["outcome"] == "done"
-    assert run["result"] == {"head": 5, "read": 1002, "learned": 1000}
+    assert run["result"] == {"head": 5, "read": 1002, "learned": 1000, "engine": "compiled"}
 
 
 def test_verify_every_version(trained: World) -> None:

@@ -1,0 +1,70 @@
+"""What can be read of a learner without asking its model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from learners.parts import Parts
+from learners.recipe import Recipe
+
+
+class Facts:
+    """The facts about a learner that is made of these parts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that the model was built from."""
+        return self._parts.recipe
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, in the order in which the model sees them."""
+        return self._parts.features
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics, in the order in which they were asked for."""
+        return self._parts.metrics
+
+    @property
+    def window(self) -> int:
+        """Events of the windowed scores, and from one score point to the next."""
+        return self._parts.window
+
+    @property
+    def learned(self) -> int:
+        """Events learned since the model was new; while it was static, those that it would have learned."""
+        return self._parts.learned
+
+    @property
+    def static(self) -> bool:
+        """Whether the model is static: it is asked and judged as ever, and learns nothing."""
+        return self._parts.static_since is not None
+
+    @property
+    def asked(self) -> int:
+        """Events asked since the model was new: the number of the next one."""
+        return self.learned if self._parts.pending is None else self._parts.pending.asked
+
+    @property
+    def pending(self) -> int:
+        """Events that were predicted, and whose label has not come."""
+        return 0 if self._parts.pending is None else len(self._parts.pending)
+
+    @property
+    def expired(self) -> int:
+        """Events whose label never came, since the model was new."""
+        return 0 if self._parts.pending is None else self._parts.pending.expired
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """What is saved, restored and rolled back with the learner, which never looks at it: plain values."""
+        return self._parts.beside
+
+    @property
+    def struck(self) -> tuple[int, ...]:
+        """The numbers of the events that were struck out, since the model was new."""
+        return () if self._parts.pending is None else self._parts.pending.struck

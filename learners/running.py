@@ -1,0 +1,125 @@
+"""Who runs a model: the compiled engine where there is one, else river; and the state handed over between the two.
+
+Invariant: whoever runs it, and wherever they change over, predictions, scores and state are river's, bit for bit. A
+snapshot always holds the river model.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from learners.compiled import Engine, engine_for, hindrance
+from learners.outputs import Outputs
+from learners.parts import Parts
+from learners.predictor import Predictor
+from learners.prefix import Ahead, Prefix
+from learners.recipe import Recipe
+from learners.rounds import predict_then_learn
+from learners.table import Layout, Table
+
+LATER = "labels come later than their events"
+AT_QUESTION = "its unsupervised parts learn when it is asked"
+WAIT = 2000
+"""So many events a process leaves to river first: numba takes about as long to load as river for thirty thousand."""
+
+COPIED = "a static copy of it is made on the way"
+
+
+def why_river(recipe: Recipe, layout: Layout, *, later: bool, at_question: bool, copied: bool) -> str | None:
+    """Say why river runs the recipe's model on such events; None if it is compiled.
+
+    `later`: labels come later; `at_question`: unsupervised parts learn when asked; `copied`: a static copy is judged.
+    """
+    for hindered, why in ((later, LATER), (at_question, AT_QUESTION), (copied, COPIED)):
+        if hindered:
+            return why
+    return hindrance(recipe.build(), layout, recipe.task)
+
+
+class Running:
+    """Runs the model of a learner on events in columns, where it can be compiled.
+
+    The engine and the model take turns: `settle` before anyone looks at the model, `touch` before anyone changes it.
+    """
+
+    def __init__(self, parts: Parts, predictor: Predictor) -> None:
+        self._parts = parts
+        self._engine: Engine | None = None
+        self._layout: Layout | None = None
+        self._predictor = predictor
+        self._seen = 0
+        self._looked = False
+        self._steps: tuple[Prefix, Ahead] | None = None
+        self._loaded = False  # the engine knows all that the model does
+        self._ahead = False  # the engine knows more
+
+    def run(self, xs: Table, ys: Sequence[Any]) -> Outputs | None:
+        """Predict, then learn, event by event; return the answers, or None where river must do it."""
+        self._seen += len(xs)
+        if self._seen <= WAIT and "numba" not in sys.modules:
+            return None
+        engine = self._fitting(xs.layout)
+        if engine is None:
+            return None
+        if not self._loaded:
+            engine.load(self._parts.model)
+            self._loaded = True
+        weights = self._parts.weights
+        if self._parts.static_since is not None:
+            raw = engine.ask(xs)
+        else:
+            raw = engine.run(xs, ys, weights.column(xs) if weights else None)
+            self._ahead = self._ahead or raw is not None
+        return None if raw is None else self._outputs(raw)
+
+    def by_river(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> list[Any]:
+        """Let river predict, then learn; return its raw answers. First steps of a pipeline go ahead: the same calls.
+
+        `first` is the number of the first event. Raises LearnFailed.
+        """
+        self.touch()
+        if not self._looked:
+            self._looked = True
+            prefix = Prefix.of(self._parts)
+            self._steps = None if prefix is None else (prefix, prefix.join(self._parts))
+        if self._steps is None:
+            return predict_then_learn(self._predictor.ask, self._parts.learn, xs, ys, first)
+        prefix, ahead = self._steps
+        ahead.see(prefix.go(xs))
+        return ahead.predict_then_learn(ys, first)
+
+    def look_again(self) -> None:
+        """Forget which steps may go ahead: the model is made static, or learns again."""
+        self._looked = False
+
+    def settle(self) -> None:
+        """Let the model know all that the engine does."""
+        if self._ahead:
+            assert self._engine is not None, "somebody is ahead"
+            self._engine.store(self._parts.model)
+            self._ahead = False
+
+    def touch(self) -> None:
+        """Let the model know all, and the engine forget: the model is about to change."""
+        self.settle()
+        self._loaded = False
+
+    def _fitting(self, layout: Layout) -> Engine | None:
+        """Return the engine for events of this layout, None if there is none."""
+        if layout != self._layout:
+            self.touch()
+            parts = self._parts
+            found: Engine | str = "not asked"
+            if parts.pending is None and not parts.at_question and parts.board.rivals.static is None:
+                found = engine_for(parts.model, layout, parts.recipe.task, probabilities=parts.probabilities)
+            self._engine, self._layout = (None if isinstance(found, str) else found), layout
+        return self._engine
+
+    def _outputs(self, raw: np.ndarray) -> Outputs:
+        """Put the answers of an engine into columns."""
+        task = self._parts.recipe.task
+        return Outputs.of_positives(raw) if task == "binary" else Outputs.of_floats(raw)

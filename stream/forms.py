@@ -1,0 +1,55 @@
+"""Which form batches take: columns for a model that is compiled, rows for one that river runs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from learners import RecipeError, Task, read_recipe, why_river
+from learners.table import Layout
+from stream.config import Config
+from stream.schema import Schema
+
+COMPILED = "compiled"
+ASKED_FOR = '[model] engine = "river" asks for it'
+
+
+def layout_of(schema: Schema) -> Layout:
+    """Return which features are columns of numbers."""
+    return Layout(schema.names, tuple(field.name for field in schema.features if field.type == "number"))
+
+
+def why_rows(config: Config, recipe: str, schema: Schema) -> str | None:
+    """Say why events come in rows, and river runs the model; None: they come in columns, and it is compiled."""
+    if config.model.engine == "river":
+        return ASKED_FOR
+    later, at_question = schema.times is not None, config.validation.unsupervised == "question"
+    return _why_river(
+        recipe,
+        config.model.task,
+        config.base,
+        layout_of(schema),
+        later=later,
+        at_question=at_question,
+        copied=config.validation.static_after is not None,
+    )
+
+
+def told(why: str | None) -> str:
+    """Say who runs the model.
+
+    >>> told(None), told("numba is not installed")
+    ('compiled', 'river: numba is not installed')
+    """
+    return COMPILED if why is None else f"river: {why}"
+
+
+@lru_cache(maxsize=64)
+def _why_river(
+    recipe: str, task: Task, base: Path, layout: Layout, *, later: bool, at_question: bool, copied: bool
+) -> str | None:
+    try:
+        known = read_recipe(recipe, task, search_path=base)
+    except RecipeError as error:
+        return f"its recipe cannot be read here: {error}"
+    return why_river(known, layout, later=later, at_question=at_question, copied=copied)

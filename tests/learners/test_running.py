@@ -1,0 +1,118 @@
+"""Who runs a model makes no difference: river on rows, the compiled engine on columns, or both in turns."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numba  # noqa: F401 - where it is loaded, models are compiled from the first event on
+import numpy as np
+import pytest
+
+from learners import Learner, LearnFailed, read_recipe, why_river
+from learners.parts import Sealed
+from learners.table import Column, Layout, Table
+
+FEATURES = ("a", "b", "c")
+LAYOUT = Layout(FEATURES, FEATURES)
+SCALED = "preprocessing.StandardScaler() | "
+LOGISTIC = SCALED + "linear_model.LogisticRegression(optimizer=optim.SGD(0.05), l2=0.001)"
+LINEAR = SCALED + "linear_model.LinearRegression(optimizer=optim.SGD(0.01))"
+METRICS = {"binary": ["Accuracy", "F1", "LogLoss", "ROCAUC"], "regression": ["MAE", "RMSE", "R2"]}
+
+
+def events(seed: int, count: int, task: str, missing: float) -> tuple[list[dict[str, Any]], list[Any]]:
+    chance = random.Random(seed)
+    xs, ys = [], []
+    for _ in range(count):
+        x = {name: chance.gauss(3, 5) for name in FEATURES if chance.random() >= missing}
+        y = sum(x.values()) - 6 + chance.gauss(0, 4)
+        xs.append(x)
+        ys.append(y > 0 if task == "binary" else y)
+    return xs, ys
+
+
+def made(text: str, task: str, **making: Any) -> Learner:
+    return Learner.new(read_recipe(text, task), features=FEATURES, metrics=METRICS[task], window=50, **making)
+
+
+def told(sealed: Sealed) -> list[Any]:
+    return [sealed.digest, sealed.golden, sealed.scores, sealed.baselines, sealed.points, sealed.details, sealed.ruin]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize(("text", "task"), [(LOGISTIC, "binary"), (LINEAR, "regression")])
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_columns_and_both_in_turns_give_the_same(text: str, task: str, missing: float, seed: int) -> None:
+    xs, ys = events(seed, 400, task, missing)
+    chance = random.Random(seed)
+    ways = [made(text, task) for _ in range(3)]
+    place, compiled = 0, set()
+    while place < len(xs):
+        stop = place + chance.choice((1, 7, 49, 50, 51, 130))
+        rows, labels = xs[place:stop], ys[place:stop]
+        table, column = Table.of(LAYOUT, rows), Column(np.array(labels))
+        ways[0].test_then_train(rows, labels)
+        ways[1].test_then_train(table, column)
+        ways[2].test_then_train(*(chance.choice(((rows, labels), (table, column), (table, labels), (rows, column)))))
+        place = stop
+        compiled.add(ways[1]._running._loaded)
+        if chance.random() < 0.3:
+            assert ways[0].predict_many(xs[:5]) == ways[1].predict_many(xs[:5]) == ways[2].predict_many(xs[:5])
+        if chance.random() < 0.3:
+            sealed = [learner.seal() for learner in ways]
+            assert told(sealed[0]) == told(sealed[1]) == told(sealed[2])
+            if chance.random() < 0.5:
+                ways = [Learner.restore(each.state, each.golden) for each in sealed]
+    assert compiled == {True}  # it was the engine that learned
+    last = [learner.seal() for learner in ways]
+    assert told(last[0]) == told(last[1]) == told(last[2])
+
+
+@pytest.mark.parametrize("field", ["c"])
+def test_weighted_events_are_learned_by_their_weights(field: str) -> None:
+    from learners import Weights  # noqa: PLC0415
+
+    xs, ys = events(3, 200, "binary", 0.0)
+    chance = random.Random(3)
+    for x in xs:
+        x[field] = chance.choice((0.0, 0.5, 1.0, 2.0))
+    rows, columns = (made(LOGISTIC, "binary", weights=Weights(field)) for _ in range(2))
+    rows.test_then_train(xs, ys)
+    columns.test_then_train(Table.of(LAYOUT, xs), Column(np.array(ys)))
+    assert told(rows.seal()) == told(columns.seal())
+
+
+def test_a_static_model_is_asked_and_learns_nothing() -> None:
+    xs, ys = events(4, 200, "binary", 0.0)
+    ways = [made(LOGISTIC, "binary") for _ in range(2)]
+    for learner in ways:
+        learner.test_then_train(xs[:100], ys[:100])
+        learner.switch(static=True)
+    ways[0].test_then_train(xs[100:], ys[100:])
+    ways[1].test_then_train(Table.of(LAYOUT, xs[100:]), Column(np.array(ys[100:])))
+    assert told(ways[0].seal()) == told(ways[1].seal())
+
+
+def test_what_ruins_a_model_is_left_to_river() -> None:
+    xs, ys = events(5, 120, "binary", 0.0)
+    xs[60]["a"] = 1e160  # finite, but its square is not
+    ways = [made(LOGISTIC, "binary") for _ in range(2)]
+    found = []
+    for learner, given, labels in ((ways[0], xs, ys), (ways[1], Table.of(LAYOUT, xs), Column(np.array(ys)))):
+        try:
+            learner.test_then_train(given, labels)
+            found.append(told(learner.seal()))
+        except LearnFailed as failed:
+            found.append([failed.index, repr(failed.cause)])
+    assert found[0] == found[1]
+
+
+def test_why_river_runs_a_model_is_told() -> None:
+    def why(text: str, **how: bool) -> str | None:
+        flags = {"later": False, "at_question": False, "copied": False, **how}
+        return why_river(read_recipe(text, "binary"), LAYOUT, **flags)
+
+    assert why(LOGISTIC) is None
+    assert why(LOGISTIC, later=True) == "labels come later than their events"
+    assert "HoeffdingTreeClassifier" in str(why("tree.HoeffdingTreeClassifier()"))

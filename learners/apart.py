@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from learners.board import Board, Judged
+from learners.board import Board
+from learners.judged import Judged
 from learners.progressive import Scores
 
 

@@ -25,6 +25,10 @@ FEW_LABELS = 4
 class Baseline(Protocol):
     """Predicts and learns labels in order: each is predicted from those before it."""
 
+    @property
+    def warm(self) -> bool:
+        """Whether it answers labels that come as an array with arrays."""
+
     def predict_then_learn(self, ys: Sequence[Any]) -> Outputs:
         """Return what it predicted for each label before it knew it. There is at least one label."""
 
@@ -192,6 +196,8 @@ class Mean:
     >>> Mean().predict_then_learn([1.0, 3.0, 5.0]).labels
     [0.0, 1.0, 2.0]
     """
+
+    warm = True
 
     def __init__(self) -> None:
         self.n = 0.0

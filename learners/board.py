@@ -9,6 +9,7 @@ from typing import Any
 from learners.baselines import baselines
 from learners.confusion import confusion_table
 from learners.contest import Contest
+from learners.judged import Judged, Listener, cut
 from learners.metrics import Metric
 from learners.outputs import Outputs
 from learners.pending import Entry
@@ -19,45 +20,6 @@ from learners.slices import SLICES_MAX, FieldSlices
 from learners.static import NAME, Static
 from learners.sums import Columns
 from learners.weights import UNWEIGHTED, Weights, age_of
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Judged events, as columns: features, labels, the model's answers and those of the rivals, weights if any.
-
-    `columns` are those that each score of the model made of them. `numbers` are those in which they were asked, where
-    labels come later; None elsewhere.
-    """
-
-    xs: Sequence[Mapping[str, Any]]
-    ys: Sequence[Any]
-    outputs: Outputs
-    beside: Mapping[str, Outputs]
-    weights: Sequence[float] | None
-    columns: Sequence[Columns]
-    numbers: Sequence[int] | None
-
-    def since(self, first: int) -> Judged:
-        """Return them without those that were asked before the number `first`. Labels come later."""
-        assert self.numbers is not None, "asked where labels come later"
-        kept = [place for place, number in enumerate(self.numbers) if number >= first]
-
-        def of(column: Sequence[Any]) -> list[Any]:
-            return [column[place] for place in kept] if len(column) else []
-
-        return Judged(
-            of(self.xs),
-            of(self.ys),
-            Outputs(of(self.outputs.labels), of(self.outputs.numbers)),
-            {name: Outputs(of(each.labels), of(each.numbers)) for name, each in self.beside.items()},
-            None if self.weights is None else of(self.weights),
-            [tuple(of(column) for column in columns) for columns in self.columns],
-            of(self.numbers),
-        )
-
-
-Listener = Callable[[Judged], None]
-"""Is given each judged stretch of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +122,59 @@ class Board:
             named = dict(zip(self.rivals.tallies, beside, strict=True))
             self.listener(Judged(xs, ys, outputs, named, weights, columns, numbers))
 
+    def score_all(
+        self,
+        xs: Sequence[Mapping[str, Any]],
+        ys: Sequence[Any],
+        outputs: Outputs,
+        learned: int,
+        reached: Callable[[int], None],
+    ) -> None:
+        """Score answers by their labels, in order, and let the rivals answer: any number of events, whatever `room`.
+
+        `learned` events had been judged before. `reached` is called after every stretch with how many events it had:
+        at each score point, where a static copy begins, and at the end. What is given as arrays is scored as arrays.
+        """
+        start = 0
+        while start < len(ys):
+            stop = self._uniform(ys, start, learned)
+            part = slice(start, stop)
+            learned = self._score_uniform(Judged.asked(xs[part], ys[part], outputs.part(part)), learned, reached)
+            start = stop
+
+    def _uniform(self, ys: Sequence[Any], start: int, learned: int) -> int:
+        """Return up to where the same rivals answer from `start` on, all in arrays or all one by one."""
+        cold, static = self.rivals.cold(ys[start:]), self.rivals.static
+        stop = start + cold if cold else len(ys)
+        return stop if static is None or learned >= static.after else min(stop, start + static.after - learned)
+
+    def _score_uniform(self, judged: Judged, learned: int, reached: Callable[[int], None]) -> int:
+        """Make the columns of all events at once, and take them in by stretches; return how many are judged then."""
+        beside = self.rivals.answer(judged.xs, judged.ys)
+        weights = self.rules.weights.column(judged.xs) if self.rules.weights else None
+        tallies = self.rivals.tallies
+        columns = self.tally.columns(judged.ys, judged.outputs, weights)
+        others = {
+            name: tally.columns(judged.ys, answers, weights)
+            for (name, tally), answers in zip(tallies.items(), beside, strict=True)
+        }
+        judged = replace(judged, beside=dict(zip(tallies, beside, strict=True)), weights=weights, columns=columns)
+        start, size = 0, len(judged.ys)
+        while start < size:
+            stop = min(size, start + self.room(learned))
+            part = slice(start, stop)
+            self._take(
+                judged.xs[part] if self.slices else judged.xs,
+                cut(columns, part),
+                {name: cut(other, part) for name, other in others.items()},
+            )
+            if self.listener is not None:
+                self.listener(judged.part(part))
+            learned += stop - start
+            reached(stop - start)
+            start = stop
+        return learned
+
     def take(
         self,
         xs: Sequence[Mapping[str, Any]],
@@ -169,15 +184,23 @@ class Board:
         weights: Sequence[float] | None,
     ) -> list[Columns]:
         """Take events into all scores; return the columns that each score of the model made of them."""
-        columns = self.tally.add(ys, outputs, weights)
-        for each in self.slices:
-            each.add(xs, self.tally.scores, columns)
+        columns = self.tally.columns(ys, outputs, weights)
         others = {
-            name: tally.add(ys, answers, weights)
+            name: tally.columns(ys, answers, weights)
             for (name, tally), answers in zip(self.rivals.tallies.items(), beside, strict=True)
         }
-        self.contest.add(columns, others)
+        self._take(xs, columns, others)
         return columns
+
+    def _take(
+        self, xs: Sequence[Mapping[str, Any]], columns: Sequence[Columns], others: Mapping[str, Sequence[Columns]]
+    ) -> None:
+        self.tally.take(columns)
+        for each in self.slices:
+            each.add(xs, self.tally.scores, columns)
+        for name, tally in self.rivals.tallies.items():
+            tally.take(others[name])
+        self.contest.add(columns, others)
 
     def apart(self) -> Board:
         """Return a board of nothing yet, with the same rules and baselines, which answer elsewhere; none is static."""

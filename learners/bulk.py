@@ -14,31 +14,34 @@ import numpy as np
 
 
 class Loop:
-    """A loop that is compiled at its first call; its code is kept on disk. Arrays must be of float64, in C order."""
+    """A loop over arrays, compiled at its first call; its code is kept on disk."""
 
     in_use = False
     """Whether any has been called: scores are made of arrays here, and numba is imported already."""
 
     def __init__(self, plain: Callable[..., Any]) -> None:
-        self.plain = plain
+        self._plain = plain
         self.__doc__ = plain.__doc__
         self._run: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any) -> Any:
         """Run it."""
         if self._run is None:
-            self._run = _compiled(self.plain)
             Loop.in_use = True
+            self._run = self._compiled()
         return self._run(*args)
 
+    def _compiled(self) -> Callable[..., Any]:
+        try:
+            from numba import njit  # noqa: PLC0415 - a quarter of a second, for those who have arrays
+        except ImportError:
+            return self.as_python
+        made: Callable[..., Any] = njit(cache=True)(self._plain)
+        return made
 
-def _compiled(plain: Callable[..., Any]) -> Callable[..., Any]:
-    try:
-        from numba import njit  # noqa: PLC0415 - a quarter of a second, for those who have arrays
-    except ImportError:
-        return plain
-    made: Callable[..., Any] = njit(cache=True)(plain)
-    return made
+    def as_python(self, *args: Any) -> Any:
+        """Run it without numba, on Python's own numbers."""
+        return self._plain(*[each.data if isinstance(each, np.ndarray) else each for each in args])
 
 
 @Loop
@@ -51,16 +54,16 @@ def fold(n: float, average: float, values: np.ndarray) -> tuple[float, float]:
 
 
 @Loop
-def fold_twice(
-    n: float, average: float, m: float, other: float, values: np.ndarray
-) -> tuple[float, float, float, float]:
-    """Return two counts and means after the same values, as `fold` does."""
+def fold_thrice(n: float, a: float, m: float, b: float, k: float, c: float, values: np.ndarray) -> tuple[float, ...]:
+    """Return three counts and means (n, a, m, b, k, c) after the same values, as `fold` does."""
     for value in values:
         n += 1.0
         m += 1.0
-        average += (1.0 / n) * (value - average)
-        other += (1.0 / m) * (value - other)
-    return n, average, m, other
+        k += 1.0
+        a += (1.0 / n) * (value - a)
+        b += (1.0 / m) * (value - b)
+        c += (1.0 / k) * (value - c)
+    return n, a, m, b, k, c
 
 
 @Loop
@@ -71,6 +74,18 @@ def means(n: float, average: float, values: np.ndarray, before: np.ndarray) -> t
         n += 1.0
         average += (1.0 / n) * (values[place] - average)
     return n, average
+
+
+@Loop
+def log_losses(ys: np.ndarray, positive: np.ndarray, least: float, most: float, out: np.ndarray) -> None:
+    """Write river's LogLoss of each event, by libm: labels, and probabilities of True, clamped."""
+    last, loss = 0.0, 0.0
+    for place in range(len(ys)):
+        p = max(min(positive[place], most), least)
+        told = p if ys[place] else 1 - p
+        if told != last:  # who is sure of himself costs no logarithm
+            last, loss = told, -math.log(told)
+        out[place] = loss
 
 
 @Loop
@@ -105,10 +120,22 @@ def squares_of(
 
 @Loop
 def bound(n: int, total: float, spread: float, values: np.ndarray) -> tuple[int, float, float]:
-    """Return the count, sum and squared differences of a confidence sequence after the values."""
+    """Return the count, sum and squared differences of a confidence sequence after the values; NaN is none."""
     for value in values:
-        guess = total / n if n else 0.0
-        total += value
-        spread += (value - guess) * (value - guess)
-        n += 1
+        if value == value:  # noqa: PLR0124 - NaN does not
+            difference = value - (total / n if n else 0.0)
+            total += value
+            spread += difference * difference
+            n += 1
     return n, total, spread
+
+
+@Loop
+def count_trues(ys: np.ndarray, labels: np.ndarray) -> tuple[int, int, int]:
+    """Return how often each of two columns of booleans is True, and how often both are."""
+    first, second, both = 0, 0, 0
+    for place in range(len(ys)):
+        first += ys[place]
+        second += labels[place]
+        both += ys[place] & labels[place]
+    return first, second, both

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from learners.bulk import Loop, bound
+
 LEVEL = 0.95
 """Probability with which an interval holds at all moments; half of the rest for each side."""
 
@@ -71,7 +73,13 @@ class ConfidenceSequence:
     spread: float = 0.0
 
     def add(self, values: Sequence[float] | np.ndarray) -> None:
-        """Take in values in order, each in [low, high]."""
+        """Take in values in order, each in [low, high]; NaN is none."""
+        if Loop.in_use:
+            column = np.ascontiguousarray(values, float)
+            self.n, self.total, self.spread = bound(self.n, self.total, self.spread, column)
+            return
+        values = np.asarray(values, float)
+        values = values[~np.isnan(values)]
         size = len(values)
         if not size:
             return

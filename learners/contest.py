@@ -26,6 +26,10 @@ def place_of(metric: Metric, tally: Tally) -> int:
     return next(place for place, score in enumerate(tally.scores) if metric in score.measure.metrics)
 
 
+def _floats(pieces: Sequence[np.ndarray]) -> np.ndarray:
+    return pieces[0].astype(float) if len(pieces) == 1 else np.concatenate(pieces, dtype=float)
+
+
 @dataclass(slots=True)
 class Contestant:
     """The intervals of one predictor. `places` tell where in its tally the columns of each interval are.
@@ -44,7 +48,7 @@ class Contestant:
 
     def settle(self) -> np.ndarray:
         """Take in what waits; return the values of the first interval."""
-        found = [np.concatenate(waiting, dtype=float) for waiting in self.waiting]
+        found = [_floats(waiting) for waiting in self.waiting]
         for each, values, waiting in zip(self.intervals, found, self.waiting, strict=True):
             each.add(values)
             waiting.clear()

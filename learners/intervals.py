@@ -25,6 +25,7 @@ from learners.errors import MetricError
 from learners.metrics import Metric, value_of_mean
 from learners.table import Column
 
+NOTHING = np.zeros(0, bool)
 PERCENT = ("MAPE", "SMAPE")
 
 
@@ -125,12 +126,13 @@ class Interval:
     def add(self, values: np.ndarray) -> None:
         """Take in the values of events, NaN where not scored."""
         if self.sequence is not None:
-            beyond = np.flatnonzero(values > self.of.most)
-            if beyond.size:
-                self.broken = (self.events + int(beyond[0]) + 1, float(values[beyond[0]]))
+            beyond = values > self.of.most if self.of.metric.kind != "counts" else NOTHING
+            if beyond.any():
+                first = int(beyond.argmax())
+                self.broken = (self.events + first + 1, float(values[first]))
                 self.sequence = None
             else:
-                self.sequence.add(values[~np.isnan(values)])
+                self.sequence.add(values)
         self.events += len(values)
 
     def why(self) -> str | None:
@@ -173,8 +175,7 @@ class Comparison:
         if model.broken or other.broken:
             self.sequence = None
         if self.sequence is not None:
-            differences = values - others
-            self.sequence.add(differences[~np.isnan(differences)])
+            self.sequence.add(values - others)
 
     def details(self, model: Interval, other: Interval, name: str) -> dict[str, Any]:
         """Return the verdict on the model and the other, whose name is given."""

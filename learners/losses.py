@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from river.metrics import R2
 
-from learners.bulk import fold, minus_logs, powers, squares_of
+from learners.bulk import fold, log_losses, minus_logs, powers, squares_of
 from learners.probable import Probable
 from learners.table import Column
 
@@ -36,8 +36,9 @@ def losses(name: str, ys: Sequence[Any], numbers: Sequence[Any]) -> np.ndarray |
 
 
 def _log_loss(ys: np.ndarray, numbers: Probable) -> np.ndarray:
-    positive = np.maximum(np.minimum(numbers.of(True), MOST), LEAST)
-    return _minus_logs(np.where(ys, positive, 1.0 - positive))
+    out = np.empty(len(ys))
+    log_losses(ys, numbers.of(True), LEAST, MOST, out)
+    return out
 
 
 def _cross_entropy(ys: np.ndarray, numbers: Probable) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -123,28 +123,22 @@ def confusion(counts: Mapping[tuple[Any, Any], float]) -> Any:
     return matrix
 
 
-def _f1(tn: int, fp: int, fn: int, tp: int) -> float:
-    precision, recall = _precision(tn, fp, fn, tp), _recall(tn, fp, fn, tp)
-    return 2.0 * precision * recall / (precision + recall) if precision + recall else 0.0
+OF_FOUR = ("Accuracy", "F1", "Precision", "Recall")
+"""What is computed from four counts of booleans without river: score points come often."""
 
 
-def _precision(tn: int, fp: int, fn: int, tp: int) -> float:
-    del tn, fn
-    return tp / (tp + fp) if tp + fp else 0.0
+def of_four(tn: int, fp: int, fn: int, tp: int) -> dict[str, float | None]:
+    """Return the values of those metrics by name: river's operations, in river's order.
 
-
-def _recall(tn: int, fp: int, fn: int, tp: int) -> float:
-    del tn, fp
-    return tp / (tp + fn) if tp + fn else 0.0
-
-
-OF_FOUR: Mapping[str, Callable[[int, int, int, int], float]] = {
-    "Accuracy": lambda tn, fp, fn, tp: (tn + tp) / (tn + fp + fn + tp),
-    "F1": _f1,
-    "Precision": _precision,
-    "Recall": _recall,
-}
-"""River's operations on the four counts of booleans, in river's order: score points come often."""
+    >>> of_four(1, 1, 0, 2)
+    {'Accuracy': 0.75, 'F1': 0.8, 'Precision': 0.6666666666666666, 'Recall': 1.0}
+    """
+    if not tn + fp + fn + tp:
+        return dict.fromkeys(OF_FOUR)
+    precision = tp / (tp + fp) if tp + fp else 0.0
+    recall = tp / (tp + fn) if tp + fn else 0.0
+    f1 = 2.0 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return {"Accuracy": (tn + tp) / (tn + fp + fn + tp), "F1": f1, "Precision": precision, "Recall": recall}
 
 
 def values_of_counts(metrics: Iterable[Metric], counts: Mapping[tuple[Any, Any], int]) -> dict[str, float | None]:
@@ -155,9 +149,10 @@ def values_of_counts(metrics: Iterable[Metric], counts: Mapping[tuple[Any, Any],
     """
     values: dict[str, float | None] = {}
     four, matrix = _four(counts), None
+    known = {} if four is None else of_four(*four)
     for metric in metrics:
-        if four is not None and metric.name in OF_FOUR:
-            values[metric.name] = OF_FOUR[metric.name](*four) if any(four) else None
+        if metric.name in known:
+            values[metric.name] = known[metric.name]
         else:
             matrix = matrix or confusion(counts)
             values[metric.name] = value_of_counts(metric, matrix)

@@ -16,7 +16,7 @@ from typing import Any
 from learners.metrics import Metric
 from learners.outputs import Outputs
 from learners.spans import Counts, Recent
-from learners.sums import Columns, CountMeasure, CountSum, Measure, Values, measures
+from learners.sums import Columns, CountMeasure, CountSum, Measure, Sum, Unsummed, Values, add_to_all, measures
 from learners.weighted import weighted_measures
 
 Scores = dict[str, dict[str, float | None]]
@@ -24,7 +24,13 @@ Scores = dict[str, dict[str, float | None]]
 
 
 class Score:
-    """The spans of one measure: since ever, since the last version, the window, and faded with `fading`."""
+    """The spans of one measure: since ever, since the last version, the window, and faded with `fading`.
+
+    `lap` is what came since the window was read last: the window, if it is as many events. It is not saved.
+    """
+
+    lap: Sum | None = None
+    lap_events = 0
 
     def __init__(self, measure: Measure, window: int, fading: float | None = None) -> None:
         self.measure = measure
@@ -34,21 +40,27 @@ class Score:
         self.fading = fading
         self.faded = measure.faded(fading) if fading is not None and measure.metrics else None
 
-    def add(self, ys: Sequence[Any], outputs: Outputs, weights: Sequence[float] | None = None) -> Columns:
-        """Take in the events, in order; return the columns of them. `weights` if the measure takes them."""
+    def columns(self, ys: Sequence[Any], outputs: Outputs, weights: Sequence[float] | None = None) -> Columns:
+        """Return the columns of events. `weights` if the measure takes them."""
         columns = self.measure.columns(ys, outputs)
-        if weights is not None:
-            columns = (*columns, weights)
+        return columns if weights is None else (*columns, weights)
+
+    def add(self, columns: Columns) -> None:
+        """Take in the columns of the next events, in order."""
         self.recent.add(*columns)
-        self._add(self.measure.batch(*columns), len(ys))
+        self._add(self.measure.batch(*columns), len(columns[0]))
         if self.faded is not None:
             self.faded.add(*columns)
-        return columns
 
     def _add(self, batch: Any, events: int) -> None:
-        del events
-        self.total.add(batch)
-        self.since.add(batch)
+        if self.lap is None:
+            add_to_all([self.total, self.since], batch)
+            return
+        self.lap_events += events
+        add_to_all([self.total, self.since, self.lap], batch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in {"lap", "lap_events"}}
 
     def renew(self) -> None:
         """Forget what was since the last version."""
@@ -56,6 +68,11 @@ class Score:
 
     def in_window(self) -> Values:
         """Return the values of the window."""
+        lap, events = self.lap, self.lap_events
+        if not isinstance(self.total, Unsummed):
+            self.lap, self.lap_events = self.measure.sum(), 0
+        if lap is not None and events == self.recent.size:
+            return lap.values()
         return self.measure.of(*self.recent.columns(self.measure.width))
 
     def values(self) -> Scores:
@@ -140,7 +157,18 @@ class Tally:
 
     def add(self, ys: Sequence[Any], outputs: Outputs, weights: Sequence[float] | None = None) -> list[Columns]:
         """Score the outputs of events, in order; return the columns that each score made of them."""
-        return [score.add(ys, outputs, None if score is self.pairs else weights) for score in self.scores]
+        columns = self.columns(ys, outputs, weights)
+        self.take(columns)
+        return columns
+
+    def columns(self, ys: Sequence[Any], outputs: Outputs, weights: Sequence[float] | None = None) -> list[Columns]:
+        """Return the columns that each score makes of events."""
+        return [score.columns(ys, outputs, None if score is self.pairs else weights) for score in self.scores]
+
+    def take(self, columns: Sequence[Columns]) -> None:
+        """Score events, in order, given the columns that each score made of them."""
+        for score, column in zip(self.scores, columns, strict=True):
+            score.add(column)
 
     def renew(self) -> None:
         """Begin a new version."""

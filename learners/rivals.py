@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from learners.baselines import Baseline, answers
 from learners.outputs import Outputs
 from learners.pending import Entry
 from learners.progressive import Tally
 from learners.rounds import Round
 from learners.static import NAME, Static
+from learners.table import Column
 
 WIDTH = 2
 """An answer that is kept until its label comes takes two places: a label, and its number or probabilities."""
@@ -43,6 +46,16 @@ class Rivals:
         if self.static is not None and self.static.tally is not None:
             found.append(self.static.outputs(xs))
         return found
+
+    def cold(self, ys: Sequence[Any]) -> int:
+        """Return how many of these labels must be learned before baselines answer in arrays: until both have come."""
+        if not isinstance(ys, Column) or not len(ys) or all(each.warm for each, _ in self.baselines.values()):
+            return 0
+        if ys.array.dtype != bool:
+            return 1
+        last = self.baselines["NoChange"][0].now()[0]
+        others = np.flatnonzero(ys.array != (ys.array[0] if last is None else last))
+        return min(len(ys), int(others[0]) + 2) if others.size else len(ys)
 
     def answer_ahead(self, part: Round, outputs: Outputs, learned: int) -> None:
         """Give what was asked in a round its answers: the model's `outputs`, then that of each rival.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from learners.bulk import fold
+from learners.bulk import count_trues, fold, fold_thrice
 from learners.table import Column
 
 
@@ -76,8 +76,7 @@ def count_bools(ys: Sequence[Any], labels: Sequence[Any]) -> Counts:
     {(False, False): 0, (False, True): 1, (True, False): 0, (True, True): 1, (True, None): 1}
     """
     if isinstance(ys, Column) and isinstance(labels, Column):
-        ones = [int(np.count_nonzero(array)) for array in (ys.array, labels.array, ys.array & labels.array)]
-        return _of_four(len(ys), *ones)
+        return _of_four(len(ys), *count_trues(ys.array, labels.array))
     try:
         a, b = bytes(ys), bytes(labels)
     except (TypeError, ValueError):  # None, or a label that is no bool
@@ -129,3 +128,10 @@ def add_to_mean(mean: Any, values: Iterable[float | None]) -> None:
             n += 1.0
             average += (1.0 / n) * (value - average)
     mean.n, mean._mean = n, average  # noqa: SLF001
+
+
+def add_to_means(means: Sequence[Any], values: Column) -> None:
+    """Update three of river's Means with the same values, in one loop."""
+    first, second, third = means
+    found = fold_thrice(first.n, first._mean, second.n, second._mean, third.n, third._mean, values.array)  # noqa: SLF001
+    (first.n, first._mean, second.n, second._mean, third.n, third._mean) = found  # noqa: SLF001

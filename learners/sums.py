@@ -19,7 +19,7 @@ from learners.losses import update_running
 from learners.metrics import Metric, roc_auc, value_of, value_of_mean, values_of_counts
 from learners.outputs import Outputs
 from learners.probable import Probable
-from learners.spans import Counts, add_counts, add_to_mean, count_bools, count_pairs
+from learners.spans import Counts, add_counts, add_to_mean, add_to_means, count_bools, count_pairs
 from learners.table import Column
 
 Values = dict[str, float | None]
@@ -171,6 +171,15 @@ class MeanSum:
     def values(self) -> Values:
         """Return what river's metric says of the mean."""
         return {self.metric.name: value_of_mean(self.metric, self.mean)}
+
+
+def add_to_all(sums: Sequence[Sum], batch: Any) -> None:
+    """Let each sum take in the batch: three means of an array at once."""
+    if isinstance(batch, Column) and len(sums) == 3:  # noqa: PLR2004 - as many as `add_to_means` takes
+        add_to_means([each.mean for each in sums if isinstance(each, MeanSum)], batch)
+        return
+    for each in sums:
+        each.add(batch)
 
 
 class RunningMeasure:

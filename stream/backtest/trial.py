@@ -12,9 +12,9 @@ import numpy as np
 
 from learners import Learner, LearnFailed, Point, Sealed
 from learners.apart import Apart
-from learners.board import Judged
 from learners.contest import place_of
 from learners.errors import StateError
+from learners.judged import Judged
 from learners.metrics import Metric
 from learners.prefix import Seen
 from learners.progressive import Scores

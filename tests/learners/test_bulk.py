@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -55,21 +56,34 @@ class Life:
         self.learned = 0
 
     def take(self, ys: list[Any], raw: list[float], form: str) -> None:
+        if form == "columns":
+            self.take_columns(column(ys, form), answered(self.task, raw, form)[0])
+            return
         start = 0
         while start < len(ys):
             stop = min(len(ys), start + self.board.room(self.learned))
-            labels = column(ys[start:stop], form)
+            labels = ys[start:stop]
             outputs, _ = answered(self.task, raw[start:stop], form)
-            if self.task == "regression":
-                self.digest.add_numbers(outputs.raw)
-            else:
-                self.digest.add_probabilities(outputs)
-            self.board.ask(outputs)
+            self.ask(outputs)
             self.board.score([{}] * len(labels), labels, outputs, self.board.rivals.answer([], labels))
-            self.learned += stop - start
-            if self.learned % WINDOW == 0:
-                self.points.append((self.board.scores(), self.board.baseline_scores()))
+            self.reached(stop - start)
             start = stop
+
+    def take_columns(self, ys: Sequence[Any], outputs: Outputs) -> None:
+        self.ask(outputs)
+        self.board.score_all([{}] * len(ys), ys, outputs, self.learned, self.reached)
+
+    def ask(self, outputs: Outputs) -> None:
+        self.board.ask(outputs)
+        if self.task == "regression":
+            self.digest.add_numbers(outputs.raw)
+        else:
+            self.digest.add_probabilities(outputs)
+
+    def reached(self, events: int) -> None:
+        self.learned += events
+        if self.learned % WINDOW == 0:
+            self.points.append((self.board.scores(), self.board.baseline_scores()))
 
     def save_and_restore(self) -> None:
         self.board = load(dump({"board": self.board}))["board"]
@@ -202,15 +216,22 @@ def test_logarithms_and_squares_are_those_of_python() -> None:
 
 def test_loops_are_the_same_without_numba() -> None:
     rng = np.random.default_rng(2)
-    values, other = rng.normal(size=1_000), rng.normal(size=1_000)
-    for loop, arguments in (
+    values, others, ys = rng.random(1_000), rng.random(1_000), rng.random(1_000) < 0.5
+    fields = (
         (bulk.fold, (2.0, 0.5, values)),
-        (bulk.fold_twice, (2.0, 0.5, 0.0, 0.0, values)),
-        (bulk.squares_of, (2.0, 0.5, 0.25, 0.125, values, other)),
-        (bulk.bound, (0, 0.0, 0.0, values)),
-    ):
-        assert loop(*arguments) == loop.plain(*arguments)
-        assert all(type(part) in {int, float} for part in loop(*arguments))
+        (bulk.squares_of, (2.0, 0.5, 0.25, 0.125, values, others)),
+        (bulk.bound, (0, 0.0, 0.0, np.where(ys, np.nan, values))),
+        (bulk.count_trues, (ys, others < 0.5)),
+        (bulk.fold_thrice, (0.0, 0.0, 3.0, 0.5, 1.0, 0.25, values)),
+        (bulk.means, (2.0, 0.5, values, np.empty(1_000))),
+        (bulk.minus_logs, (values, np.empty(1_000))),
+        (bulk.log_losses, (ys, values, 1e-15, 1 - 1e-15, np.empty(1_000))),
+        (bulk.powers, (values, 2.0, np.empty(1_000))),
+    )
+    for loop, arguments in fields:
+        mine, theirs = copy.deepcopy(arguments), copy.deepcopy(arguments)
+        assert repr(loop(*mine)) == repr(loop.as_python(*theirs))  # no number of numpy either
+        assert all(np.array_equal(each, other, equal_nan=True) for each, other in zip(mine, theirs, strict=True))
 
 
 @settings(max_examples=60, deadline=None)

@@ -16,15 +16,19 @@ from stream.log import EVENTS_PER_POLL_MAX, POLL_S_MAX, Batch, Log, Span, join, 
 from stream.scan import pick
 from stream.times import TIME_AHEAD
 
-KEPT_MAX = 20 * EVENTS_PER_POLL_MAX
-"""So many events that lie beyond a segment are kept for the next one."""
+KEPT_MAX = 20_000
+"""So many events that lie beyond a segment are kept for the next one: two polls of the largest batches there are."""
 
 SILENCE_S_MAX = 30.0
 """How long a partition may bring nothing before events that should be in it are said to be gone."""
 
 
-def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[Batch]:
+def read_segment(
+    feed: Feed, segment: Segment, position: Position, *, events_max: int = EVENTS_PER_POLL_MAX
+) -> Iterator[Batch]:
     """Read the runs of a segment again, in recorded order, over all partitions; `position` has the identities.
+
+    In batches of about `events_max` events.
 
     Partitions are read side by side, and what comes early waits: at most the segment itself is held in memory, and
     `KEPT_MAX` events that lie beyond it, so that the next segment goes on where this one ends. Raises `LogLost` when
@@ -43,6 +47,7 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
             [run for run in inplace if run.topic == log.topic],
             position.topics[log.topic].identity,
             feed.kept.pop(log.topic, None),
+            events_max,
         )
         for log in feed.logs
     }
@@ -54,7 +59,7 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
                 else:
                     found = (span for run in several for span in again[run.topic].read(run))
                     alone = len(feed.logs) == 1  # two are ordered by their times
-                    groups = _together(found) if alone else ([span] for span in found)
+                    groups = _together(found, events_max) if alone else ([span] for span in found)
                     yield from (feed.again(spans, [], ahead) for spans in groups)
         else:
             spans: dict[str, list[Span]] = {topic: [] for topic in again}
@@ -64,7 +69,7 @@ def read_segment(feed: Feed, segment: Segment, position: Position) -> Iterator[B
     feed.kept = {topic: kept for topic, each in again.items() if (kept := each.kept()) is not None}
 
 
-def _together(spans: Iterable[Span]) -> Iterator[list[Span]]:
+def _together(spans: Iterable[Span], events_max: int) -> Iterator[list[Span]]:
     """Put spans into batches about as they were learned: of rising partitions. Small ones would cost much."""
     batch: list[Span] = []
     for span in spans:
@@ -75,7 +80,7 @@ def _together(spans: Iterable[Span]) -> Iterator[list[Span]]:
             batch = [span]
         else:
             batch.append(span)
-        if sum(map(len, batch)) >= EVENTS_PER_POLL_MAX:
+        if sum(map(len, batch)) >= events_max:
             yield batch
             batch = []
     if batch:
@@ -100,8 +105,9 @@ def _read_late(feed: Feed, runs: Sequence[Run], position: Position) -> dict[Run,
 class _Again:
     """Reads the runs of one topic again, in order; `kept` is what is left from the segment before."""
 
-    def __init__(self, log: Log, runs: Sequence[Run], identity: str, kept: Kept | None) -> None:
+    def __init__(self, log: Log, runs: Sequence[Run], identity: str, kept: Kept | None, events_max: int) -> None:
         self._log = log
+        self._events_max = events_max
         self._identity = identity
         self._beyond = 0
         self._stops = {run.partition: run.stop for run in runs}
@@ -133,7 +139,7 @@ class _Again:
                 yield now
             if at >= run.stop:
                 return
-            for span in self._log.poll(POLL_S_MAX).spans:
+            for span in self._log.poll(POLL_S_MAX, self._events_max).spans:
                 self._keep(span)
                 if span.partition == run.partition:
                     news_at = time.monotonic()

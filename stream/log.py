@@ -54,18 +54,23 @@ class Span:
     stop: int
     offsets: list[int]
     values: list[bytes]
-    timestamps_ms: list[int | None]
-    keys: list[bytes | None]
+    timestamps_ms: Sequence[int | None]
+    keys: Sequence[bytes | None]
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def part(self, places: Sequence[int], *, start: int | None = None, stop: int | None = None) -> Span:
         """Return a span with the events at these places only, that reaches as far as this one, unless told."""
+        start, stop = self.start if start is None else start, self.stop if stop is None else stop
+        if isinstance(places, range) and places.step == 1:
+            at = slice(places.start, places.stop)
+            stamps, keys = self.timestamps_ms[at], self.keys[at]
+            return Span(self.partition, start, stop, self.offsets[at], self.values[at], stamps, keys)
         return Span(
             self.partition,
-            self.start if start is None else start,
-            self.stop if stop is None else stop,
+            start,
+            stop,
             [self.offsets[place] for place in places],
             [self.values[place] for place in places],
             [self.timestamps_ms[place] for place in places],

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any
 
 from store.types import Position
 from stream.feed import Feed
@@ -84,7 +85,8 @@ class Lane:
         self.moments: list[int | None] = []
         self.silent_since: float | None = None
         self.given_up = False
-        self._waiting = Span(partition, start, start, [], [], [], [])
+        self._columns: tuple[list[Any], ...] = ([], [], [], [])
+        self._waiting = Span(partition, start, start, *self._columns)
 
     def add(self, span: Span, moments: Moments) -> None:
         """Take in what was polled."""
@@ -95,10 +97,8 @@ class Lane:
         self.last = keys[-1] if keys else self.last
         self.silent_since = None
         self.given_up = False
-        self._waiting.offsets.extend(span.offsets)
-        self._waiting.values.extend(span.values)
-        self._waiting.timestamps_ms.extend(span.timestamps_ms)
-        self._waiting.keys.extend(span.keys)
+        for column, more in zip(self._columns, (span.offsets, span.values, span.timestamps_ms, span.keys), strict=True):
+            column.extend(more)
 
     def take(self, count: int) -> Timed | None:
         """Give out the first `count` records; with the last of them also the stretch without records after it."""
@@ -108,8 +108,8 @@ class Lane:
             return None
         given = slice(None, count)
         span, moments = waiting.part(range(count), start=self.start, stop=stop), self.moments[given]
-        columns = (waiting.offsets, waiting.values, waiting.timestamps_ms, waiting.keys)
-        for column in (self.keys, self.moments, *columns):
+        del self.keys[given], self.moments[given]
+        for column in self._columns:
             del column[given]
         self.start = stop
         return span, moments

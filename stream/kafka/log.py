@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -17,12 +17,16 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from store.types import Cursor, TopicPosition
 from stream.errors import LogLost, LogMismatch, LogUnreachable, StreamError
 from stream.kafka.address import consumer_settings
+from stream.kafka.messages import Haul, place_of
 from stream.kafka.topic import ASK_S_MAX, KafkaTopic, News, Outage, Watch, client
-from stream.log import EVENTS_PER_POLL_MAX, Batch, Format, Span, record_hash
+from stream.log import EVENTS_PER_POLL_MAX, Batch, Format, record_hash
 from stream.starts import start_offsets
 
 LINGER_S = 0.005
 """How long a poll waits for more events once it has one: a full pipe fills a batch sooner, a trickle is not delayed."""
+
+EVENTS_AT_ONCE = 1024
+"""So many are asked of librdkafka at a time, for a batch of more."""
 
 COMMIT_S_MIN = 1.0
 COMMIT_ANSWER_S_MAX = 10.0
@@ -102,18 +106,26 @@ class KafkaLog:
         self._take_news(self._watch.look(self._next))
         if self._failure:
             raise self._failure
-        batch = self._batch(self._consumer.consume(events_max, min(LINGER_S, timeout_s)))
+        batch = self._batch(self._consume(Haul(), events_max, min(LINGER_S, timeout_s)))
         while not batch.spans:
             if self._failure:
                 raise self._failure
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            messages = self._consumer.consume(1, left)
-            if messages and events_max > 1:
-                messages += self._consumer.consume(events_max - 1, LINGER_S)
-            batch = self._batch(messages)
+            first = self._consume(Haul(), 1, left)
+            batch = self._batch(self._consume(first, events_max - 1, LINGER_S) if first else first)
         return batch
+
+    def _consume(self, haul: Haul, events_max: int, timeout_s: float) -> Haul:
+        """Take in the next messages, some at a time, until there are none for so long."""
+        while events_max:
+            asked = min(events_max, EVENTS_AT_ONCE)
+            haul.take(messages := self._consumer.consume(asked, timeout_s))
+            events_max -= asked
+            if len(messages) < asked:
+                break
+        return haul
 
     def where(self) -> dict[int, int]:
         """See `Log.where`."""
@@ -189,13 +201,13 @@ class KafkaLog:
                     "is the broker running?",
                 )
             for message in self._consumer.consume(EVENTS_PER_POLL_MAX, 0.05):
-                cursor = unknown.pop(_place(message)[0], None)
+                cursor = unknown.pop(place_of(message)[0], None)
                 if cursor is not None:
                     self._check_record(cursor, message)
 
     def _check_record(self, cursor: Cursor, message: Message) -> None:
         """Compare a record with the cursor's last, if it is that one; compaction may have taken it."""
-        partition, offset = _place(message)
+        partition, offset = place_of(message)
         error = message.error()
         if error is not None and error.code() != EOF:
             raise self._failed(partition, offset, error)
@@ -205,38 +217,19 @@ class KafkaLog:
                 "the topic was made anew, or is another one",
             )
 
-    def _batch(self, messages: Sequence[Message]) -> Batch:
+    def _batch(self, haul: Haul) -> Batch:
         """Put what came in order. Failures wait until what came before them was given out."""
-        events: dict[int, list[Message]] = {}
         stops: dict[int, int] = {}
-        for message in messages:
-            error = message.error()
-            if error is None:
-                events.setdefault(message.partition(), []).append(message)  # type: ignore[arg-type]
-            elif error.code() == EOF:
-                partition, stops[partition] = _place(message)
-            elif error.fatal() or (error.code() not in PASSING and _place(message)[0] >= 0):
-                self._failure = self._failure or self._failed(*_place(message), error)
+        for message, error in haul.told:
+            if error.code() == EOF:
+                partition, stops[partition] = place_of(message)
+            elif error.fatal() or (error.code() not in PASSING and place_of(message)[0] >= 0):
+                self._failure = self._failure or self._failed(*place_of(message), error)
             else:  # about no partition: the group, say, which only takes advice
                 self._outage.note(error)
-        spans = [self._span(p, events.get(p, ()), stops.get(p, 0)) for p in sorted(events.keys() | stops.keys())]
+        spans = [haul.span(p, self._next[p], stops.get(p, 0)) for p in sorted(haul.partitions | stops.keys())]
+        self._next |= {span.partition: span.stop for span in spans}
         return Batch(tuple(span for span in spans if span.stop > span.start))
-
-    def _span(self, partition: int, messages: Sequence[Message], end: int) -> Span:
-        offsets: list[Any] = [message.offset() for message in messages]
-        times = [message.timestamp() for message in messages]
-        start = self._next[partition]
-        stop = max(end, offsets[-1] + 1 if offsets else start)
-        self._next[partition] = stop
-        return Span(
-            partition,
-            start,
-            stop,
-            offsets,
-            [message.value() or b"" for message in messages],
-            [ms if kind else None for kind, ms in times],
-            [message.key() for message in messages],
-        )
 
     def _failed(self, partition: int, offset: int, error: KafkaError) -> StreamError:
         """Return what a record's error means: lost, not the same log, or out of reach."""
@@ -292,9 +285,3 @@ class KafkaLog:
         except (KafkaException, RuntimeError) as failure:  # advice may be lost
             self._committing = False
             structlog.get_logger("tidemark.kafka").debug("offsets not committed", why=str(failure))
-
-
-def _place(message: Message) -> tuple[int, int]:
-    """Return partition and offset; -1 for what an error does not name."""
-    partition, offset = message.partition(), message.offset()
-    return -1 if partition is None else partition, -1 if offset is None else offset

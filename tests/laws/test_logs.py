@@ -88,7 +88,9 @@ def test_segments_read_again_are_what_they_were_whoever_moves_the_log_between_th
             if stop > start:
                 runs.append(Run(log.topic, partition, start, stop, stop - start))
                 expected += place.events[partition][start:stop]
-        found = [v for b in read_segment(feed, Segment(tuple(runs)), everywhere) for s in b.spans for v in s.values]
+        most = (7, 500, 8192)[segments % 3]
+        batches = read_segment(feed, Segment(tuple(runs)), everywhere, events_max=most)
+        found = [value for batch in batches for span in batch.spans for value in span.values]
         assert found == expected
         segments += 1
         if chance.random() < 0.2:

@@ -1,0 +1,48 @@
+"""How large the next batch may be: by the speed of the model, by what is due, by whoever asks for less."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stream.schedule import COLUMNS_PER_BATCH_MAX, Policy, Schedule
+
+POLICY = Policy(every_events=50_000, every_s=60, held_bytes_max=1, publish_events=None, publish_s=None, fork_s=1)
+
+
+def read(events: int) -> Any:
+    return SimpleNamespace(read=events)
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes"),
+    [(500, [8, 32, 128, 500, 500]), (COLUMNS_PER_BATCH_MAX, [8, 32, 128, 512, 2048, 8192, 8192])],
+)
+def test_batches_of_a_fast_model_grow_up_to_the_most(most: int, sizes: list[int]) -> None:
+    schedule = Schedule(POLICY, 0.0, most=most)
+    found = []
+    for _ in sizes:
+        found.append(schedule.events_max(read(0)))
+        schedule.learned(found[-1], found[-1] * 1e-6)
+    assert found == sizes
+
+
+def test_a_model_that_becomes_slow_gets_small_batches_at_once() -> None:
+    schedule = Schedule(POLICY, 0.0, most=COLUMNS_PER_BATCH_MAX)
+    for _ in range(6):
+        schedule.learned(8192, 8192e-6)
+    schedule.learned(8192, 8192 * 1e-3)
+    assert schedule.events_max(read(0)) == 200  # 0.2 s at a millisecond each
+    schedule.restart()
+    assert schedule.events_max(read(0)) == 8
+
+
+def test_a_batch_ends_where_a_version_is_due_and_where_there_is_room_for_no_more() -> None:
+    schedule = Schedule(POLICY, 0.0, most=COLUMNS_PER_BATCH_MAX)
+    for _ in range(6):
+        schedule.learned(8192, 8192e-6)
+    assert schedule.events_max(read(49_000)) == 1000
+    assert schedule.events_max(read(49_000), 77) == 77
+    assert schedule.events_max(read(0), 0) == 1

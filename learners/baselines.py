@@ -96,7 +96,8 @@ class NoChange:
             return Outputs(Column(labels), Column(labels))
         if not self.probabilities:
             return Outputs(Column(labels))
-        ones = {True: labels.astype(float), False: (~labels).astype(float)}
+        ones = {True: labels.astype(float)}
+        ones[False] = 1.0 - ones[True]
         return Outputs(Column(labels), Probable(tuple(self.seen), tuple([ones[label] for label in self.seen])))
 
     def now(self) -> Answer:
@@ -137,17 +138,17 @@ class Prior:
 
     def _in_bulk(self, ys: np.ndarray) -> Outputs:
         size, first = len(ys), next(iter(self.counts))
-        upto = np.cumsum(ys)
-        before = {True: self.counts[True] + upto - ys}
-        before[False] = self.counts[True] + self.counts[False] + np.arange(size) - before[True]
+        known = self.counts[True] + self.counts[False]
+        trues = np.cumsum(ys, dtype=float)
+        before = {True: trues - ys + float(self.counts[True])}  # whole numbers, so exact
+        before[False] = np.arange(known, known + size, dtype=float) - before[True]
         ahead = before[first] >= before[not first]
+        self.counts[True] += int(trues[-1])
+        self.counts[False] += size - int(trues[-1])
         labels = Column(ahead if first else ~ahead)
-        trues = upto[-1].item()
-        self.counts[True] += trues
-        self.counts[False] += size - trues
         if not self.probabilities:
             return Outputs(labels)
-        seen = np.arange(self.n, self.n + size)
+        seen = np.arange(self.n, self.n + size, dtype=float)
         self.n += size
         return Outputs(labels, Probable((first, not first), (before[first] / seen, before[not first] / seen)))
 

@@ -121,7 +121,23 @@ def squares_of(
 @Loop
 def bound(n: int, total: float, spread: float, values: np.ndarray) -> tuple[int, float, float]:
     """Return the count, sum and squared differences of a confidence sequence after the values; NaN is none."""
-    for value in values:
+    for each in values:
+        value = each * 1.0  # of a boolean, too
+        if value == value:  # noqa: PLR0124 - NaN does not
+            difference = value - (total / n if n else 0.0)
+            total += value
+            spread += difference * difference
+            n += 1
+    return n, total, spread
+
+
+@Loop
+def bound_differences(
+    n: int, total: float, spread: float, values: np.ndarray, others: np.ndarray
+) -> tuple[int, float, float]:
+    """Return the count, sum and squared differences of a confidence sequence after the differences; NaN is none."""
+    for place in range(len(values)):
+        value = values[place] * 1.0 - others[place] * 1.0
         if value == value:  # noqa: PLR0124 - NaN does not
             difference = value - (total / n if n else 0.0)
             total += value

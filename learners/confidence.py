@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from learners.bulk import Loop, bound
+from learners.bulk import Loop, bound, bound_differences
 
 LEVEL = 0.95
 """Probability with which an interval holds at all moments; half of the rest for each side."""
@@ -74,9 +74,8 @@ class ConfidenceSequence:
 
     def add(self, values: Sequence[float] | np.ndarray) -> None:
         """Take in values in order, each in [low, high]; NaN is none."""
-        if Loop.in_use:
-            column = np.ascontiguousarray(values, float)
-            self.n, self.total, self.spread = bound(self.n, self.total, self.spread, column)
+        if Loop.in_use and isinstance(values, np.ndarray):
+            self.n, self.total, self.spread = bound(self.n, self.total, self.spread, values)
             return
         values = np.asarray(values, float)
         values = values[~np.isnan(values)]
@@ -94,6 +93,13 @@ class ConfidenceSequence:
         self.n += size
         self.total = float(totals[-1])
         self.spread = float(np.add.accumulate(column)[-1])
+
+    def add_differences(self, values: np.ndarray, others: np.ndarray) -> None:
+        """Take in differences in order: of two floats, or of two booleans."""
+        if Loop.in_use:
+            self.n, self.total, self.spread = bound_differences(self.n, self.total, self.spread, values, others)
+        else:
+            self.add(np.asarray(values, float) - np.asarray(others, float))
 
     @property
     def mean(self) -> float:

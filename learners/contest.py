@@ -26,8 +26,8 @@ def place_of(metric: Metric, tally: Tally) -> int:
     return next(place for place, score in enumerate(tally.scores) if metric in score.measure.metrics)
 
 
-def _floats(pieces: Sequence[np.ndarray]) -> np.ndarray:
-    return pieces[0].astype(float) if len(pieces) == 1 else np.concatenate(pieces, dtype=float)
+def _joined(pieces: Sequence[np.ndarray]) -> np.ndarray:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Contestant:
 
     def settle(self) -> np.ndarray:
         """Take in what waits; return the values of the first interval."""
-        found = [_floats(waiting) for waiting in self.waiting]
+        found = [_joined(waiting) for waiting in self.waiting]
         for each, values, waiting in zip(self.intervals, found, self.waiting, strict=True):
             each.add(values)
             waiting.clear()
@@ -112,15 +112,13 @@ class Contest:
         return self.__dict__
 
     def with_ends(self, scores: Scores, name: str | None = None) -> Scores:
-        """Return the scores of the model, or of the baseline named, with "low" and "high" of each."""
+        """Put "low" and "high" of each into the scores of the model, or of the baseline named, and return them."""
         self._settle()
         contestant = self.model if name is None else self.others[name][0] if name in self.others else None
         intervals = {} if contestant is None else {each.of.metric.name: each for each in contestant.intervals}
-        ended: Scores = {}
         for metric, score in scores.items():
-            low, high = intervals[metric].ends() if metric in intervals else (None, None)
-            ended[metric] = {**score, "low": low, "high": high}
-        return ended
+            score["low"], score["high"] = intervals[metric].ends() if metric in intervals else (None, None)
+        return scores
 
     def intervals(self) -> dict[str, dict[str, Any]]:
         """Return {metric: {"low", "high", "level", "why"}} of the model."""

@@ -25,7 +25,6 @@ from learners.errors import MetricError
 from learners.metrics import Metric, value_of_mean
 from learners.table import Column
 
-NOTHING = np.zeros(0, bool)
 PERCENT = ("MAPE", "SMAPE")
 
 
@@ -126,9 +125,8 @@ class Interval:
     def add(self, values: np.ndarray) -> None:
         """Take in the values of events, NaN where not scored."""
         if self.sequence is not None:
-            beyond = values > self.of.most if self.of.metric.kind != "counts" else NOTHING
-            if beyond.any():
-                first = int(beyond.argmax())
+            if self.of.metric.kind != "counts" and (values > self.of.most).any():
+                first = int((values > self.of.most).argmax())
                 self.broken = (self.events + first + 1, float(values[first]))
                 self.sequence = None
             else:
@@ -175,7 +173,7 @@ class Comparison:
         if model.broken or other.broken:
             self.sequence = None
         if self.sequence is not None:
-            self.sequence.add(values - others)
+            self.sequence.add_differences(values, others)
 
     def details(self, model: Interval, other: Interval, name: str) -> dict[str, Any]:
         """Return the verdict on the model and the other, whose name is given."""

@@ -160,12 +160,11 @@ def values_of_counts(metrics: Iterable[Metric], counts: Mapping[tuple[Any, Any],
 
 
 def _four(counts: Mapping[tuple[Any, Any], int]) -> tuple[int, ...] | None:
-    """Return how often each pair of booleans came, in the order of BOOL_PAIRS; None if there are others."""
-    four = tuple([counts.get(pair, 0) for pair in BOOL_PAIRS])
-    if len(counts) > len(four) or 0 in four:
-        others = [pair for pair in counts if pair not in BOOL_PAIRS and pair[1] is not None]
-        return None if others else four
-    return four
+    """Return how often each pair of booleans came, if counted by `count_bools`; None if there are others."""
+    pairs, many = tuple(counts), len(BOOL_PAIRS)
+    if pairs[:many] != BOOL_PAIRS or (len(pairs) > many and any(label is not None for _, label in pairs[many:])):
+        return None
+    return tuple(counts.values())[:many]
 
 
 def value_of_counts(metric: Metric, matrix: Any) -> float | None:

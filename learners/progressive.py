@@ -77,11 +77,15 @@ class Score:
 
     def values(self) -> Scores:
         """Return {metric: {"cumulative", "window", "since_last"}}, and "faded" if asked for. Changes nothing."""
-        spans = {"cumulative": self.total.values(), "window": self.in_window(), "since_last": self.since.values()}
+        ever, window, since = self.total.values(), self.in_window(), self.since.values()
+        values: Scores = {
+            name: {"cumulative": ever[name], "window": window[name], "since_last": since[name]} for name in ever
+        }
         if self.fading is not None:
-            spans["faded"] = {} if self.faded is None else self.faded.values()
-        names = [metric.name for metric in self.measure.metrics]
-        return {name: {span: values.get(name) for span, values in spans.items()} for name in names}
+            faded = {} if self.faded is None else self.faded.values()
+            for name, score in values.items():
+                score["faded"] = faded.get(name)
+        return values
 
 
 class CountScore(Score):

@@ -19,6 +19,7 @@ from learners.confusion import OTHER
 from learners.progressive import Score
 from learners.spans import Recent
 from learners.sums import Columns, Sum, Values
+from learners.table import Column, Table
 
 SLICES_MAX = 50
 """So many values of a field have a slice of their own, unless it is set otherwise."""
@@ -74,7 +75,7 @@ class FieldSlices:
 
     def add(self, xs: Sequence[Mapping[str, Any]], scores: Sequence[Score], columns: Sequence[Columns]) -> None:
         """Take in events, in order: features, and for each score the columns that it made of them."""
-        values = [x.get(self.name) for x in xs]
+        values = _values(xs, self.name)
         known = {value: self._place(value, scores) for value in dict.fromkeys(values)}
         names = [known[value] for value in values]
         self.recent.add(names)
@@ -108,6 +109,16 @@ class FieldSlices:
         return found
 
 
+def _values(xs: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    """Return the value of a field for each event, None where it has none."""
+    if not isinstance(xs, Table):
+        return [x.get(name) for x in xs]
+    if name in xs.layout.numbers:
+        column = xs.numbers[:, xs.layout.numbers.index(name)].tolist()
+        return [None if value != value else value for value in column]  # noqa: PLR0124 - NaN: missing
+    return xs.others.get(name, [None] * len(xs))
+
+
 def _grouped(names: Sequence[str]) -> dict[str, list[int]]:
     """Return where each name stands, names in the order in which they came first."""
     places: dict[str, list[int]] = defaultdict(list)
@@ -116,8 +127,10 @@ def _grouped(names: Sequence[str]) -> dict[str, list[int]]:
     return places
 
 
-def _chosen(columns: Sequence[Sequence[Any]], places: Sequence[int]) -> list[list[Any]]:
-    return [[column[place] for place in places] for column in columns]
+def _chosen(columns: Sequence[Sequence[Any]], places: Sequence[int]) -> list[Sequence[Any]]:
+    return [
+        column.take(places) if isinstance(column, Column) else [column[place] for place in places] for column in columns
+    ]
 
 
 def text_of(value: Any) -> str:

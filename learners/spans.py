@@ -31,8 +31,9 @@ class Recent:
         """Keep the columns (they must not change any more); let go of pieces that are all too old."""
         self.pieces.append(columns)
         self.held += len(columns[0])
-        while self.held - len(self.pieces[0][0]) >= self.size:
-            self.held -= len(self.pieces.popleft()[0])
+        while self.held - (oldest := len(self.pieces[0][0])) >= self.size:
+            self.pieces.popleft()
+            self.held -= oldest
 
     def columns(self, count: int) -> list[Sequence[Any]]:
         """Return the `count` columns of the last events, oldest first: lists, or each a `Column` if it came so."""

@@ -19,7 +19,7 @@ from learners.losses import update_running
 from learners.metrics import Metric, roc_auc, value_of, value_of_mean, values_of_counts
 from learners.outputs import Outputs
 from learners.probable import Probable
-from learners.spans import Counts, add_counts, add_to_mean, add_to_means, count_bools, count_pairs
+from learners.spans import BOOL_PAIRS, Counts, add_counts, add_to_mean, add_to_means, count_bools, count_pairs
 from learners.table import Column
 
 Values = dict[str, float | None]
@@ -88,7 +88,7 @@ class CountMeasure:
 
     def sum(self) -> CountSum:
         """Return counts of nothing."""
-        return CountSum(self.metrics, self._count([], []))
+        return CountSum(self.metrics, dict.fromkeys(BOOL_PAIRS, 0) if self._count is count_bools else {})
 
     def of(self, *columns: Sequence[Any]) -> Values:
         """Return the values over these pairs."""

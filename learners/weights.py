@@ -10,6 +10,7 @@ from typing import Any
 from learners.errors import RAISED_BY_MODELS, RecipeError
 from learners.pending import Entry
 from learners.recipe import Recipe, last_step
+from learners.table import Table
 
 TRIES = 20
 """So many zeros are learned to see whether a weight is taken: a bagged model learns some events not at all."""
@@ -41,6 +42,9 @@ class Weights:
     def column(self, xs: Sequence[Mapping[str, Any]], ages: Sequence[float] = ()) -> list[float]:
         """Return the weight of each event; ages are not looked at without a half-life."""
         if self.half_life is None:
+            if isinstance(xs, Table) and self.field in xs.layout.numbers:
+                found: list[float] = xs.numbers[:, xs.layout.numbers.index(self.field)].tolist()
+                return found
             return [self.of(x) for x in xs]
         return [self.of(x, age) for x, age in zip(xs, ages, strict=True)]
 

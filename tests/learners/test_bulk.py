@@ -21,7 +21,8 @@ from learners.metrics import OF_FOUR, fitting, read_metrics, values_of_counts
 from learners.outputs import Digest, Outputs
 from learners.recipe import Task
 from learners.state import dump, load
-from learners.table import Column
+from learners.table import Column, Layout, Table
+from learners.weights import UNWEIGHTED, Weights
 
 WINDOW = 7
 
@@ -46,10 +47,25 @@ def column(ys: list[Any], form: str) -> Sequence[Any]:
 class Life:
     """A board and a digest, in the order in which a learner uses them."""
 
-    def __init__(self, task: Task, names: Sequence[str], fading: float | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        names: Sequence[str],
+        fading: float | None = None,
+        *,
+        sliced: bool = False,
+        weight: bool = False,
+    ) -> None:
         self.task: Task = task
-        bounds = {"MAE": 3.0} if "MAE" in names else {}
-        rules = Rules(read_metrics(names, task), WINDOW, task, fading=fading, bounds=bounds)
+        rules = Rules(
+            read_metrics(names, task),
+            WINDOW,
+            task,
+            fading=fading,
+            bounds={"MAE": 3.0} if "MAE" in names else {},
+            slices=("n", "kind") if sliced else (),
+            weights=Weights("w") if weight else UNWEIGHTED,
+        )
         self.board = Board(rules, probabilities=task != "regression")
         self.digest = Digest()
         self.points: list[Any] = []
@@ -65,13 +81,25 @@ class Life:
             labels = ys[start:stop]
             outputs, _ = answered(self.task, raw[start:stop], form)
             self.ask(outputs)
-            self.board.score([{}] * len(labels), labels, outputs, self.board.rivals.answer([], labels))
+            self.board.score(self.features(len(labels)), labels, outputs, self.board.rivals.answer([], labels))
             self.reached(stop - start)
             start = stop
 
     def take_columns(self, ys: Sequence[Any], outputs: Outputs) -> None:
         self.ask(outputs)
-        self.board.score_all([{}] * len(ys), ys, outputs, self.learned, self.reached)
+        xs = Table.of(Layout(("n", "kind", "w"), ("n", "w")), self.features(len(ys)))
+        self.board.score_all(xs, ys, outputs, self.learned, self.reached)
+
+    def features(self, count: int) -> list[dict[str, Any]]:
+        """Features of the next events: some are missing."""
+        return [
+            {
+                name: value
+                for name, value in (("n", i % 3 / 2), ("kind", "ab"[i % 2]), ("w", i % 4 / 2))
+                if (i + ord(name[0])) % 5 or name == "w"
+            }
+            for i in range(self.learned, self.learned + count)
+        ]
 
     def ask(self, outputs: Outputs) -> None:
         self.board.ask(outputs)
@@ -106,11 +134,11 @@ finite = st.one_of(st.floats(-1e3, 1e3), st.sampled_from([0.0, -1.0, 1.0, 1e200]
 
 
 def lives(
-    task: Task, names: list[str], events: list[tuple[Any, float]], steps: Any, fading: float | None
+    task: Task, names: list[str], events: list[tuple[Any, float]], steps: Any, fading: float | None, **rules: bool
 ) -> Iterator[Any]:
     """What is told at the end: all in rows, and in steps of both forms; both are saved at the same places."""
     for forms in ("rows", "as asked", "columns"):
-        life, start = Life(task, names, fading), 0
+        life, start = Life(task, names, fading, **rules), 0
         while start < len(events):
             for count, form, save in steps:
                 part = events[start : start + count]
@@ -123,7 +151,7 @@ def lives(
         yield life.all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     events=st.lists(st.tuples(st.booleans(), st.one_of(chances, chances, chances, odd)), max_size=60),
     steps=STEPS,
@@ -136,7 +164,7 @@ def test_binary_scores_of_arrays_are_those_of_rows(events: Any, steps: Any, fadi
     assert rows == arrays
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     events=st.lists(st.tuples(finite, st.one_of(finite, finite, odd)), max_size=60),
     steps=STEPS,
@@ -144,6 +172,20 @@ def test_binary_scores_of_arrays_are_those_of_rows(events: Any, steps: Any, fadi
 )
 def test_scores_of_numbers_in_arrays_are_those_of_rows(events: Any, steps: Any, fading: float | None) -> None:
     rows, mixed, arrays = lives("regression", list(fitting("regression")), events, steps, fading)
+    assert rows == mixed
+    assert rows == arrays
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    events=st.lists(st.tuples(st.booleans(), st.one_of(chances, odd)), min_size=20, max_size=60),
+    steps=STEPS,
+    sliced=st.booleans(),
+    weight=st.booleans(),
+)
+def test_slices_and_weights_of_arrays_are_those_of_rows(events: Any, steps: Any, sliced: bool, weight: bool) -> None:  # noqa: FBT001
+    names = ["Accuracy", "F1", "LogLoss", "ROCAUC"]
+    rows, mixed, arrays = lives("binary", names, events, steps, None, sliced=sliced, weight=weight)
     assert rows == mixed
     assert rows == arrays
 
@@ -197,8 +239,10 @@ def test_values_of_four_counts_are_those_of_river(name: str) -> None:
 
 
 def test_other_labels_are_left_to_river() -> None:
-    counts: Any = {(True, "odd"): 1, (True, True): 1}
-    assert values_of_counts(read_metrics(["Accuracy", "Recall"], "binary"), counts) == {"Accuracy": 0.5, "Recall": 0.5}
+    four: Any = dict.fromkeys([(False, False), (False, True), (True, False), (True, True)], 1)
+    asked = read_metrics(["Accuracy", "Recall"], "binary")
+    assert values_of_counts(asked, {**four, (True, "odd"): 4}) == {"Accuracy": 2 / 8, "Recall": 1 / 6}
+    assert values_of_counts(asked, {("odd", "odd"): 4, **four}) == {"Accuracy": 6 / 8, "Recall": 1 / 2}
 
 
 def test_logarithms_and_squares_are_those_of_python() -> None:
@@ -234,7 +278,7 @@ def test_loops_are_the_same_without_numba() -> None:
         assert all(np.array_equal(each, other, equal_nan=True) for each, other in zip(mine, theirs, strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 9), st.booleans())
 def test_baselines_of_booleans_in_arrays_equal_river(ys: list[bool], size: int, probabilities: bool) -> None:  # noqa: FBT001
     ours: Any
@@ -267,7 +311,7 @@ def test_baselines_of_numbers_in_arrays_equal_river(ys: list[float], size: int) 
     assert [p for piece in pieces for p in last.predict_then_learn(piece).numbers] == [None, *ys][: len(ys)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(chances, odd), max_size=20))
 def test_answers_in_arrays_are_the_dicts(ps: list[float]) -> None:
     arrays, rows = Outputs.of_positives(np.array(ps, dtype=float)), Outputs.of_probabilities(dicts(ps))
@@ -276,7 +320,7 @@ def test_answers_in_arrays_are_the_dicts(ps: list[float]) -> None:
     assert (arrays.absent, arrays.not_finite) == (rows.absent, rows.not_finite)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.permutations(["b", "a", "c"]), st.lists(st.tuples(*[st.one_of(chances, odd)] * 3), max_size=9))
 def test_answers_in_a_table_are_the_dicts(classes: list[str], rows: list[tuple[float, ...]]) -> None:
     expected = Outputs.of_probabilities([dict(zip(classes, row, strict=True)) for row in rows])

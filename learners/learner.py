@@ -85,7 +85,7 @@ class Learner(Facts):
             events = list(zip(xs, ys, moments, dues, strict=True))
             self._judge_all(self._parts.pending, ask_then_reveal(self._parts.pending, *self._calls_later, events))
             return
-        if isinstance(xs, Table):
+        if isinstance(xs, Table) and xs:
             if self._learn_columns(xs, ys):
                 return
             xs, ys = xs.rows(), list(ys)

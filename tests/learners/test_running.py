@@ -69,6 +69,15 @@ def test_rows_columns_and_both_in_turns_give_the_same(text: str, task: str, miss
     assert told(last[0]) == told(last[1]) == told(last[2])
 
 
+def test_a_batch_of_no_events_changes_nothing() -> None:
+    xs, ys = events(6, 100, "binary", 0.0)
+    ways = [made(LOGISTIC, "binary") for _ in range(2)]
+    for learner in ways:
+        learner.test_then_train(Table.of(LAYOUT, xs), Column(np.array(ys)))
+    ways[0].test_then_train(Table.of(LAYOUT, []), Column(np.array([], dtype=bool)))
+    assert told(ways[0].seal()) == told(ways[1].seal())
+
+
 @pytest.mark.parametrize("field", ["c"])
 def test_weighted_events_are_learned_by_their_weights(field: str) -> None:
     from learners import Weights  # noqa: PLC0415

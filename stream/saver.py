@@ -78,7 +78,7 @@ class Saver:
         self._run = run
         self._config_hash = config_hash
         self._flight: _InFlight | None = None
-        self._took_s = 0.0
+        self._took_s, self._bytes = 0.0, 1
         self._in_line = True
         self._losses = 0
         self.clean = True
@@ -91,8 +91,9 @@ class Saver:
     def save(self, learner: Learner, segment: OpenSegment, reason: str, kind: VersionKind = "save") -> OpenSegment:
         """Save a version in line; return the segment that follows it. Raises `ModelRuined` and as `ModelStore.save`."""
         assert self._flight is None, "finish what is in flight first"
-        new, self._took_s = self._make(learner, segment, reason, kind)
-        self._in_line = False
+        began = time.thread_time()
+        new, self._bytes = self._make(learner, segment, reason, kind)
+        self._took_s, self._in_line = time.thread_time() - began, False
         self._schedule.begun(time.monotonic())
         return OpenSegment.after(segment.topics, self._commit(new, segment))
 
@@ -131,7 +132,9 @@ class Saver:
         if made is None:
             return
         self._flight = None
-        new, self._took_s = made
+        new, state_bytes = made
+        self._took_s *= state_bytes / self._bytes  # in line it would take about so long
+        self._bytes = state_bytes
         flight.following.saved(self._commit(new, flight.segment))
         flight.learner.doubt.sealed(new.proof.golden)
 
@@ -143,14 +146,12 @@ class Saver:
             time.sleep(STEP_S)
             self.poll()
 
-    def _make(self, learner: Learner, segment: OpenSegment, reason: str, kind: VersionKind) -> tuple[NewVersion, float]:
-        """Return the version with its bytes packed, and how many seconds of this process that took."""
-        began = time.perf_counter()
+    def _make(self, learner: Learner, segment: OpenSegment, reason: str, kind: VersionKind) -> tuple[NewVersion, int]:
+        """Return the version with its bytes packed, and how many they were before."""
         self._gate.memory.write(learner.beside)
         reason = brief(tripped) if (tripped := self._gate.memory.tripped) else reason
         new = new_version(learner, segment, self._run, self._config_hash, reason, kind)
-        new = replace(new, state=b"", packed=pack(new.state), quarantine=self._gate.revision)
-        return new, time.perf_counter() - began
+        return replace(new, state=b"", packed=pack(new.state), quarantine=self._gate.revision), len(new.state)
 
     def _commit(self, new: NewVersion, segment: OpenSegment) -> Version:
         """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""

@@ -112,7 +112,7 @@ class Schedule:
         return by_events or (policy.publish_s is not None and now - self._published_at >= policy.publish_s)
 
     def forks(self, took_s: float) -> bool:
-        """Tell whether a version is made in a forked process, if the last one took so many seconds to make."""
+        """Tell whether a version is made in a forked process, if in line it takes so many seconds of the processor."""
         return took_s >= self._policy.fork_s
 
     def never_fork(self) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stream.hash_seed import pin_hash_seed
 from stream.options import TOML, ConfigFile, Json, end
 
 backtests = typer.Typer()
@@ -105,9 +106,7 @@ def backtest(
 
 def _room() -> Any:
     """Return what carries it out: imported when the hash seed is pinned, and never for help."""
-    from stream.commands import opened  # noqa: PLC0415 - late, see above
-
-    opened.pin_hash_seed()
+    pin_hash_seed()
     from stream.commands import backtesting  # noqa: PLC0415
 
     return backtesting

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from stream.backtests import backtests
+from stream.hash_seed import pin_hash_seed
 from stream.options import TOML, ConfigFile, Json, Reason, Selector, end
 from stream.suspects import suspects
 from stream.views import views
@@ -51,9 +52,7 @@ def train(
 
     SIGTERM and Ctrl-C finish the batch, save and end with 0; a second one leaves at once.
     """
-    from stream.commands import opened  # noqa: PLC0415 - late, see above
-
-    opened.pin_hash_seed()
+    pin_hash_seed()
     from stream.commands import learning  # noqa: PLC0415
     from stream.consumer import Options  # noqa: PLC0415
 
@@ -128,9 +127,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Recompute a version from its parent, and compare bit for bit. Exit 1 if it is not equal."""
-    from stream.commands import opened  # noqa: PLC0415
-
-    opened.pin_hash_seed()
+    pin_hash_seed()
     from stream.commands import learning  # noqa: PLC0415
 
     end(well=learning.verify_versions(config, version, as_json=json))
@@ -146,9 +143,7 @@ def predict(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file.")] = None,
 ) -> None:
     """Write a version's predictions for the events of a log. Learns nothing."""
-    from stream.commands import opened  # noqa: PLC0415
-
-    opened.pin_hash_seed()
+    pin_hash_seed()
     from stream.commands import learning  # noqa: PLC0415
 
     learning.predict(config, version, file, form="jsonl" if jsonl else "csv", output=output)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from stream.hash_seed import pin_hash_seed
 from stream.options import TOML, ConfigFile, Json, Reason, end
 
 suspects = typer.Typer()
@@ -90,9 +91,7 @@ def release(
     """Return the events of an entry to training: late, at the end; or rebuilt into their place."""
     if late == rewrite:
         raise typer.BadParameter("expected --late or --rewrite")
-    from stream.commands import opened  # noqa: PLC0415
-
-    opened.pin_hash_seed()
+    pin_hash_seed()
     from stream.commands import quarantining, rebuilding  # noqa: PLC0415
 
     quarantining.release(config, entry, "late" if late else "rewrite", reason=reason, as_json=json and late)
@@ -117,9 +116,7 @@ def rebuild(
     json: Json = False,
 ) -> None:
     """Make head again without what is quarantined, and move it there. Training goes on all the while."""
-    from stream.commands import opened  # noqa: PLC0415
-
-    opened.pin_hash_seed()
+    pin_hash_seed()
     from stream.commands import rebuilding  # noqa: PLC0415
 
     wishes = rebuilding.Wishes(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stream.hash_seed import pin_hash_seed
 from stream.options import TOML, ConfigFile, Json, Selector, end
 
 views = typer.Typer()
@@ -95,9 +96,7 @@ def bisect(
     json: Json = False,
 ) -> None:
     """Find by replay which events made the model worse, down to a single one; tell how to quarantine them."""
-    from stream.commands import opened  # noqa: PLC0415
-
-    opened.pin_hash_seed()
+    pin_hash_seed()
     from stream.commands import bisecting  # noqa: PLC0415
 
     bisecting.bisect(config, metric=metric, threshold=threshold, good=good, bad=bad, as_json=json)

@@ -9,9 +9,10 @@ from store import ModelStore
 from store.errors import BytesExpired
 from store.export import write_export
 from store.types import Ref, Version
-from stream.commands.opened import console, opened_model, pin_hash_seed, print_json
+from stream.commands.opened import console, opened_model, print_json
 from stream.config import Config, in_toml
 from stream.errors import ConfigError
+from stream.hash_seed import pin_hash_seed
 from stream.owner import who
 
 

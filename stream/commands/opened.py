@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,13 +34,6 @@ def opened_model(path: Path) -> Iterator[tuple[Config, ModelStore]]:
         yield config, model
     finally:
         store.close()
-
-
-def pin_hash_seed() -> None:
-    """Execute this process anew with PYTHONHASHSEED=0, unless it has it: the order of sets must not change results."""
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        sys.stdout.flush()
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606 - this very program, its own arguments
 
 
 def console() -> Console:

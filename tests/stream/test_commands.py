@@ -232,17 +232,38 @@ def test_publish_moves_champion_by_itself(tmp_path: Path) -> None:
     assert moves == [("publish", 600)]
 
 
-@pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["db", "--help"]])
-def test_help_needs_neither_river_nor_a_store(tmp_path: Path, command: list[str]) -> None:
-    world = World(tmp_path)
-    script = (
-        "import sys; from stream.cli import app\n"
-        f"try: app({command!r})\nexcept SystemExit: pass\n"
-        "assert not {'river', 'sqlalchemy', 'numpy', 'confluent_kafka'} & set(sys.modules)"
+HEAVY = {"river", "scipy", "numpy", "numba", "sqlalchemy", "confluent_kafka", "msgspec"}
+LEARN = [["train"], ["verify", "all"], ["predict", "head", "x"], ["backtest"], ["rebuild"], ["bisect"]]
+
+
+def run_script(folder: Path, text: str) -> None:
+    """Run a script in a process of its own, with this project and without a hash seed; expect it to end well."""
+    (folder / "script.py").write_text(f"{text}\nassert not (heavy := {HEAVY} & set(sys.modules)), heavy\n")
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+    environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    ran = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, check=False, env=environ
     )
-    (tmp_path / "script.py").write_text(script)
-    done = subprocess.run([sys.executable, "script.py"], cwd=world.folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["db", "--help"]])
+def test_help_needs_nothing_that_takes_long_to_import(tmp_path: Path, command: list[str]) -> None:
+    run_script(tmp_path, f"import sys; from stream.cli import app\ntry: app({command!r})\nexcept SystemExit: pass")
+
+
+@pytest.mark.parametrize("command", LEARN)
+def test_the_hash_seed_is_pinned_before_anything_is_imported_that_takes_long(
+    tmp_path: Path, command: list[str]
+) -> None:
+    run_script(
+        tmp_path,
+        "import os, sys; from stream.cli import app\n"
+        "class Pinned(BaseException): pass\n"
+        "def execve(path, arguments, environ): raise Pinned(environ['PYTHONHASHSEED'])\n"
+        "os.execve = execve\n"
+        f"try: app({command!r})\nexcept Pinned as seed: assert str(seed) == '0'\nelse: raise AssertionError",
+    )
 
 
 BAD_CONFIGURATIONS = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from river import optim, utils
 
-from learners.compiled import linear_kernel as kernel
+from learners.compiled import codes, linear_kernel, powers
 from learners.compiled.inputs import labels_of, weights_of
 from learners.compiled.recognition import Found
 from learners.compiled.sight import Sight
@@ -18,8 +18,9 @@ from learners.table import Column, Layout, Table
 
 OPTIONS = 13
 ROWS = 9
+ROOM = 6
 
-SUMS = {kernel.ADAGRAD: ("g2",), kernel.ADAM: ("m", "v"), kernel.FTRL: ("z", "n")}
+SUMS = {codes.ADAGRAD: ("g2",), codes.ADAM: ("m", "v"), codes.FTRL: ("z", "n")}
 """What an optimizer keeps for each feature: its attributes, in the order of the rows FIRST and SECOND."""
 
 
@@ -31,16 +32,16 @@ class LinearEngine:
         self._layout = layout
         self._names = layout.numbers
         width = len(self._names)
-        link = kernel.EXPONENTIAL if found.loss == kernel.POISSON else kernel.IDENTITY
-        link = kernel.SIGMOID if found.loss <= kernel.FOCAL else link
+        link = codes.EXPONENTIAL if found.loss == codes.POISSON else codes.IDENTITY
+        link = codes.SIGMOID if found.loss <= codes.FOCAL else link
         self._choices = np.array([found.scaling, found.optimizer, found.loss, link, quick_roots()], dtype=np.int64)
         self._options = np.zeros(OPTIONS)
-        for start, values in ((0, found.options), (kernel.LOSS_A, found.losses), (kernel.STEP_A, found.optimizers)):
+        for start, values in ((0, found.options), (codes.LOSS_A, found.losses), (codes.STEP_A, found.optimizers)):
             self._options[start : start + len(values)] = values
-        self._options[kernel.HALF :] = 0.5, 2.0, -1.0
+        self._options[codes.HALF :] = 0.5, 2.0, -1.0
         self._state = np.zeros((ROWS, width))
         self._alone = np.zeros(3)
-        self._seen = np.zeros(width)
+        self._room = np.zeros((ROOM, width))
         self._sound = False
 
     def load(self, model: Any) -> None:
@@ -55,11 +56,11 @@ class LinearEngine:
             self._alone[:] = np.nan
         self._sound = self._is_sound()
         self._asked, self._learned = Sight(len(self._names)), Sight(len(self._names))
-        self._began = self._alone[kernel.STEPS]
+        self._began = self._alone[codes.STEPS]
 
     def run(self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None) -> np.ndarray | None:
         """Predict, then learn."""
-        labels = labels_of(ys, binary=self._choices[kernel.LOSS] <= kernel.FOCAL)
+        labels = labels_of(ys, binary=self._choices[codes.LOSS] <= codes.FOCAL)
         ws = weights_of(weights, len(xs))
         if labels is None or ws is None or len(labels) != len(xs):
             return None
@@ -76,9 +77,9 @@ class LinearEngine:
         numbers = np.ascontiguousarray(xs.numbers, dtype=np.float64)
         answers = np.empty(len(xs))
         before = self._state.copy(), self._alone.copy()
-        rates = self._rates.at(int(self._alone[kernel.STEPS]), len(labels))
-        fine = rates is not None and kernel.run(
-            numbers, labels, ws, rates, self._choices, self._options, self._state, self._alone, self._seen, answers
+        rates = self._rates.at(int(self._alone[codes.STEPS]), len(labels))
+        fine = rates is not None and linear_kernel.run(
+            numbers, labels, ws, rates, self._choices, self._options, self._state, self._alone, self._room, answers
         )
         if not fine or not self._is_sound():
             self._state, self._alone = before
@@ -99,14 +100,14 @@ class LinearEngine:
                 fresh.setdefault(name, 0.0)
         for column, name in learned:
             if scaler is not None:
-                scaler.counts[name] = int(state[kernel.COUNT][column])
-                scaler.means[name] = state[kernel.MEAN][column]
+                scaler.counts[name] = int(state[codes.COUNT][column])
+                scaler.means[name] = state[codes.MEAN][column]
                 if scaler.with_std:
-                    scaler.vars[name] = state[kernel.VAR][column]
-            linear._weights[name] = state[kernel.WEIGHT][column]  # noqa: SLF001 - river has no other way
+                    scaler.vars[name] = state[codes.VAR][column]
+            linear._weights[name] = state[codes.WEIGHT][column]  # noqa: SLF001 - river has no other way
             if linear.l1 != 0:
-                linear.cum_l1[name] = state[kernel.CUMULATED][column]
-        if self._alone[kernel.STEPS] != self._began:
+                linear.cum_l1[name] = state[codes.CUMULATED][column]
+        if self._alone[codes.STEPS] != self._began:
             self._store_sums(linear, state, learned)
 
     def _store_sums(self, linear: Any, state: list[list[float]], learned: list[tuple[int, str]]) -> None:
@@ -116,7 +117,7 @@ class LinearEngine:
         optimizer.n_iterations = int(steps)
         if linear.l1 != 0:
             linear.max_cum_l1 = cumulated
-        for row, attribute in enumerate(SUMS.get(self._found.optimizer, ()), kernel.FIRST):
+        for row, attribute in enumerate(SUMS.get(self._found.optimizer, ()), codes.FIRST):
             if getattr(optimizer, attribute) is None:
                 setattr(optimizer, attribute, utils.VectorDict())
             kept = getattr(optimizer, attribute)
@@ -126,20 +127,20 @@ class LinearEngine:
     def _load_scaler(self, scaler: Any) -> None:
         if scaler is None:
             return
-        self._fill(kernel.COUNT, scaler.counts)
-        self._fill(kernel.MEAN, scaler.means)
+        self._fill(codes.COUNT, scaler.counts)
+        self._fill(codes.MEAN, scaler.means)
         if scaler.with_std:
-            self._fill(kernel.VAR, scaler.vars)
-            roots = [var**0.5 if var >= 0.0 else math.nan for var in self._state[kernel.VAR].tolist()]
-            self._state[kernel.ROOT] = roots
+            self._fill(codes.VAR, scaler.vars)
+            roots = [var**0.5 if var >= 0.0 else math.nan for var in self._state[codes.VAR].tolist()]
+            self._state[codes.ROOT] = roots
 
     def _load_model(self, linear: Any) -> None:
         weights = linear.weights
-        self._fill(kernel.WEIGHT, weights)
-        self._state[kernel.KNOWN] = [name in weights for name in self._names]
+        self._fill(codes.WEIGHT, weights)
+        self._state[codes.KNOWN] = [name in weights for name in self._names]
         if linear.l1 != 0:
-            self._fill(kernel.CUMULATED, linear.cum_l1.to_dict())
-        for row, attribute in enumerate(SUMS.get(self._found.optimizer, ()), kernel.FIRST):
+            self._fill(codes.CUMULATED, linear.cum_l1.to_dict())
+        for row, attribute in enumerate(SUMS.get(self._found.optimizer, ()), codes.FIRST):
             kept = getattr(linear.optimizer, attribute)
             if kept is not None:
                 self._fill(row, kept if isinstance(kept, dict) else kept.to_dict())
@@ -182,4 +183,4 @@ def quick_roots() -> int:
     """Return 1 if quick roots are right here, 0 if not: another libm's pow may round in another way."""
     draw = np.random.default_rng(1)
     values = np.concatenate([draw.uniform(1.0, 4.0, 20_000), 10.0 ** draw.uniform(-100.0, 100.0, 20_000)])
-    return int(kernel.roots_differ(values, 0.5) == 0)
+    return int(powers.powers_differ(values, 0.5, 2.0) == 0)

@@ -1,7 +1,10 @@
 """The loop of a linear model behind a scaler: river's operations in river's order, on arrays. Compiled at import.
 
-A state has a row for each of the following, a column for each feature. What river keeps under a key exists once its
-feature came; until then a row holds what river would begin with.
+A state has a row for each thing that is kept of features (`codes`). What river keeps under a key exists once its
+feature came; until then a row holds what river would begin with. Loops over features have no branches where that can
+be, so that they become vector instructions; sums are made one feature after the other, as river makes them: to add 0.0
+for what is missing changes no bit of a sum that began with 0.0. Rows are taken apart once a batch, since numba counts
+who holds a view.
 """
 
 from __future__ import annotations
@@ -11,50 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from learners.compiled import codes
 from learners.compiled.jit import inner, kernel
-
-COUNT, MEAN, VAR, ROOT, WEIGHT, KNOWN, FIRST, SECOND, CUMULATED = range(9)
-"""Scaler: events, mean, variance and its root. Model: weight; is there one; the optimizer's sums; cumulated l1."""
-
-INTERCEPT, CUMULATED_MAX, STEPS = range(3)
-"""Numbers that are not of a feature."""
-
-SCALING, STEPPING, LOSS, LINK, QUICK = range(5)
-"""What is chosen: a scaler, an optimizer, a loss, a mean function; whether roots may be taken the quick way."""
-
-PLAIN, CENTERED, STANDARD = range(3)
-SGD, ADAGRAD, ADAM, FTRL = range(4)
-LOG, HINGE, FOCAL, SQUARED, ABSOLUTE, CAUCHY, INSENSITIVE, QUANTILE, HUBER, POISSON = range(10)
-IDENTITY, SIGMOID, EXPONENTIAL = range(3)
-
-L2, L1, CLIP, INITIAL, LOSS_A, LOSS_B, STEP_A, STEP_B, STEP_C, STEP_D, HALF, TWO, MINUS_ONE = range(13)
-"""Parameters. The last three are exponents: where one is known beforehand, LLVM takes a root or a product, and libm's
-pow, which river's code comes to, rounds otherwise in one case of a thousand."""
-
-ROOTS_MIN, ROOTS_MAX = 1e-200, 1e200
-SPLIT = 134217729.0
-DOUBT = 1.1
-
-ASK, LEARN = range(2)
-
-
-@inner
-def root(v: float, half: float, quick: int) -> float:
-    """Return pow(v, 0.5), by a square root where they cannot differ.
-
-    glibc's pow is within 0.54 units in the last place, so only where the true root is that near the middle between two
-    numbers may it not be the nearest. The rest of the root is found exactly (Dekker's product), and weighed with 1.1.
-    """
-    if quick == 0 or not ROOTS_MIN < v < ROOTS_MAX:
-        return v**half
-    near = math.sqrt(v)
-    spread = SPLIT * near
-    high = spread - (spread - near)
-    low = near - high
-    square = near * near
-    error = ((high * high - square) + 2.0 * high * low) + low * low
-    rest = ((v - square) - error) * 0.5 / near
-    return near if near + DOUBT * rest == near else v**half
+from learners.compiled.powers import roots, squares
 
 
 @inner
@@ -70,23 +32,23 @@ def sigmoid(z: float) -> float:
 @inner
 def answer(link: int, raw: float) -> float:
     """Return what the model answers: a loss's mean_func."""
-    if link == SIGMOID:
+    if link == codes.SIGMOID:
         return sigmoid(raw)
-    return math.exp(raw) if link == EXPONENTIAL else raw
+    return math.exp(raw) if link == codes.EXPONENTIAL else raw
 
 
 @inner
 def binary_gradient(loss: int, y: float, raw: float, a: float, b: float) -> float:
     """Return the gradient of one of river.optim.losses; `y` is 1 or -1."""
     z = raw * y
-    if loss == LOG:
+    if loss == codes.LOG:
         weight = a if y > 0.0 else b
         if z > 18.0:
             return weight * math.exp(-z) * -y
         if z < -18.0:
             return weight * -y
         return weight * -y / (math.exp(z) + 1.0)
-    if loss == HINGE:
+    if loss == codes.HINGE:
         return -y if z <= a else 0.0
     p = sigmoid(a * z + b)
     return y * (p - 1.0) if p != 1.0 else 0.0
@@ -95,169 +57,234 @@ def binary_gradient(loss: int, y: float, raw: float, a: float, b: float) -> floa
 @inner
 def gradient(loss: int, y: float, raw: float, a: float, b: float, two: float) -> float:
     """Return the gradient of one of river.optim.losses; NaN where river would raise."""
-    if loss <= FOCAL:
+    if loss <= codes.FOCAL:
         return binary_gradient(loss, y, raw, a, b)
     rest = raw - y
-    if loss == SQUARED:
+    if loss == codes.SQUARED:
         return 2.0 * rest
-    if loss == ABSOLUTE:
+    if loss == codes.ABSOLUTE:
         return 1.0 if raw > y else -1.0
-    if loss == CAUCHY:
+    if loss == codes.CAUCHY:
         square = (rest / a) ** two
         return rest / (square + 1.0) if square < np.inf else np.nan
-    if loss == INSENSITIVE:
+    if loss == codes.INSENSITIVE:
         center = y * 2.0 - 1.0
         return 1.0 if raw > center + a else -1.0 if raw + a < center else 0.0
-    if loss == QUANTILE:
+    if loss == codes.QUANTILE:
         return (1.0 if y < raw else 0.0) - a
-    if loss == HUBER:
+    if loss == codes.HUBER:
         return rest if abs(rest) <= a else a if rest > 0.0 else -a
     return math.exp(raw) - y
 
 
 @inner
-def adam_rate(rate: float, steps: float, options: Any) -> float:
-    """Return Adam's step at its next iteration."""
-    rate = rate * (1.0 - options[STEP_B] ** (steps + 1.0)) ** options[HALF]
-    return rate / (1.0 - options[STEP_A] ** (steps + 1.0))
+def standardize(xs: Any, event: int, here: Any, means: Any, variances: Any, deviations: Any, seen: Any) -> None:
+    """Put what a StandardScaler makes of an event into `seen`; 0.0 for what is missing."""
+    for j in range(len(here)):
+        value = (xs[event, j] - means[j]) / deviations[j]
+        seen[j] = value if (variances[j] != 0.0) & (here[j] != 0.0) else 0.0
 
 
 @inner
-def step(kind: int, state: Any, j: int, g: float, rate: float, options: Any, quick: int) -> None:
-    """Move one weight by its gradient: the optimizers of river.optim, on one key."""
-    half = options[HALF]
-    if kind == SGD:
-        state[WEIGHT, j] -= g * rate
-    elif kind == ADAGRAD:
-        state[FIRST, j] += g ** options[TWO]
-        state[WEIGHT, j] -= rate / root(state[FIRST, j] + options[STEP_A], half, quick) * g
-    elif kind == ADAM:
-        m = options[STEP_A] * state[FIRST, j] + (1.0 - options[STEP_A]) * g
-        v = options[STEP_B] * state[SECOND, j] + (1.0 - options[STEP_B]) * (g * g)
-        state[FIRST, j] = m
-        state[SECOND, j] = v
-        state[WEIGHT, j] -= rate * m / (root(v, half, quick) + options[STEP_C])
+def center(xs: Any, event: int, here: Any, means: Any, seen: Any) -> None:
+    """Put an event less the means (0.0 where nothing is scaled) into `seen`; 0.0 for what is missing."""
+    for j in range(len(here)):
+        seen[j] = xs[event, j] - means[j] if here[j] != 0.0 else 0.0
+
+
+@inner
+def rescale(xs: Any, event: int, here: Any, counts: Any, means: Any, variances: Any) -> None:
+    """Let the scaler learn an event: StandardScaler.learn_one."""
+    for j in range(len(here)):
+        counts[j] += here[j]
+    for j in range(len(here)):
+        x, count, mean, var = xs[event, j], counts[j], means[j], variances[j]
+        moved = mean + (x - mean) / count
+        varied = var + ((x - mean) * (x - moved) - var) / count
+        means[j] = moved if here[j] != 0.0 else mean
+        variances[j] = varied if here[j] != 0.0 else var
+
+
+@inner
+def dot(weights: Any, seen: Any) -> float:
+    """Return the sum of products, from the first feature to the last."""
+    total = 0.0
+    for j in range(len(weights)):
+        total += weights[j] * seen[j]
+    return total
+
+
+@inner
+def step_sgd(here: Any, seen: Any, weights: Any, g: float, l2: float, rate: float) -> None:
+    """SGD: `g` is the gradient by the answer."""
+    for j in range(len(here)):
+        move = seen[j] * g + weights[j] * l2 if l2 != 0.0 else seen[j] * g
+        weights[j] = weights[j] - move * rate if here[j] != 0.0 else weights[j]
+
+
+@inner
+def step_adagrad(state: Any, room: Any, rate: float, options: Any, quick: int) -> None:
+    """AdaGrad."""
+    here, moves, sums, weights = room[codes.HERE], room[codes.MOVE], state[codes.FIRST], state[codes.WEIGHT]
+    helps, mores = room[codes.HELP], room[codes.MORE]
+    squares(moves, helps, room[codes.DOUBT], options[codes.TWO], quick)
+    for j in range(len(here)):
+        sums[j] = sums[j] + helps[j] if here[j] != 0.0 else sums[j]
+        helps[j] = sums[j] + options[codes.STEP_A]
+    roots(helps, mores, room[codes.DOUBT], options[codes.HALF], quick)
+    for j in range(len(here)):
+        weights[j] = weights[j] - rate / mores[j] * moves[j] if here[j] != 0.0 else weights[j]
+
+
+@inner
+def step_adam(state: Any, room: Any, rate: float, steps: float, options: Any, quick: int) -> None:
+    """Adam, after so many steps."""
+    here, moves, weights = room[codes.HERE], room[codes.MOVE], state[codes.WEIGHT]
+    first, second = state[codes.FIRST], state[codes.SECOND]
+    a, b, eps, deviations = options[codes.STEP_A], options[codes.STEP_B], options[codes.STEP_C], room[codes.HELP]
+    rate = rate * (1.0 - b ** (steps + 1.0)) ** options[codes.HALF]
+    rate /= 1.0 - a ** (steps + 1.0)
+    for j in range(len(here)):
+        g = moves[j]
+        first[j] = a * first[j] + (1.0 - a) * g if here[j] != 0.0 else first[j]
+        second[j] = b * second[j] + (1.0 - b) * (g * g) if here[j] != 0.0 else second[j]
+    roots(second, deviations, room[codes.DOUBT], options[codes.HALF], quick)
+    for j in range(len(here)):
+        weights[j] = weights[j] - rate * first[j] / (deviations[j] + eps) if here[j] != 0.0 else weights[j]
+
+
+@inner
+def step_ftrl(state: Any, room: Any, options: Any, quick: int) -> None:
+    """FTRLProximal."""
+    here, moves, weights = room[codes.HERE], room[codes.MOVE], state[codes.WEIGHT]
+    first, second = state[codes.FIRST], state[codes.SECOND]
+    alpha, beta, l1, l2 = options[codes.STEP_A], options[codes.STEP_B], options[codes.STEP_C], options[codes.STEP_D]
+    before, after = room[codes.HELP], room[codes.MORE]
+    roots(second, before, room[codes.DOUBT], options[codes.HALF], quick)
+    squares(moves, after, room[codes.DOUBT], options[codes.TWO], quick)
+    for j in range(len(here)):
+        if here[j] != 0.0:
+            z = first[j]
+            if abs(z) > l1:
+                sign = 1.0 if z > 0.0 else -1.0
+                weights[j] = -(((beta + before[j]) / alpha + l2) ** options[codes.MINUS_ONE]) * (z - sign * l1)
+            second[j] += after[j]
+    roots(second, after, room[codes.DOUBT], options[codes.HALF], quick)
+    for j in range(len(here)):
+        if here[j] != 0.0:
+            first[j] += moves[j] - (after[j] - before[j]) / alpha * weights[j]
+
+
+@inner
+def shrink(state: Any, room: Any, bound: float) -> None:
+    """Take the cumulative l1 penalty from the weights: GLM._update_weights."""
+    here, weights, cumulated = room[codes.HERE], state[codes.WEIGHT], state[codes.CUMULATED]
+    for j in range(len(here)):
+        if here[j] != 0.0:
+            before = weights[j]
+            if before > 0.0:
+                weights[j] = max(0.0, before - (bound + cumulated[j]))
+            elif before < 0.0:
+                weights[j] = min(0.0, before + (bound - cumulated[j]))
+            cumulated[j] = cumulated[j] + (weights[j] - before)
+
+
+@inner
+def step(choices: Any, options: Any, state: Any, room: Any, g: float, rate: float, steps: float) -> None:
+    """Move the weights by their gradients, by an optimizer of river.optim that is not SGD."""
+    seen, moves, weights, kind = room[codes.SEEN], room[codes.MOVE], state[codes.WEIGHT], choices[codes.STEPPING]
+    for j in range(len(moves)):
+        moves[j] = seen[j] * g + weights[j] * options[codes.L2] if options[codes.L2] != 0.0 else seen[j] * g
+    if kind == codes.ADAGRAD:
+        step_adagrad(state, room, rate, options, choices[codes.QUICK])
+    elif kind == codes.ADAM:
+        step_adam(state, room, rate, steps, options, choices[codes.QUICK])
     else:
-        alpha, beta, l1, l2 = options[STEP_A], options[STEP_B], options[STEP_C], options[STEP_D]
-        z, n = state[FIRST, j], state[SECOND, j]
-        before = root(n, half, quick)
-        if abs(z) > l1:
-            sign = 1.0 if z > 0.0 else -1.0
-            state[WEIGHT, j] = -(((beta + before) / alpha + l2) ** options[MINUS_ONE]) * (z - sign * l1)
-        square = g ** options[TWO]
-        s = (root(n + square, half, quick) - before) / alpha
-        state[FIRST, j] = z + (g - s * state[WEIGHT, j])
-        state[SECOND, j] = n + square
+        step_ftrl(state, room, options, choices[codes.QUICK])
 
 
 @inner
-def shrink(state: Any, j: int, bound: float) -> None:
-    """Take the cumulative l1 penalty from one weight: GLM._update_weights."""
-    before = state[WEIGHT, j]
-    if before > 0.0:
-        state[WEIGHT, j] = max(0.0, before - (bound + state[CUMULATED, j]))
-    elif before < 0.0:
-        state[WEIGHT, j] = min(0.0, before + (bound - state[CUMULATED, j]))
-    state[CUMULATED, j] = state[CUMULATED, j] + (state[WEIGHT, j] - before)
-
-
-@inner
-def scaled(scaling: int, state: Any, j: int, x: float) -> float:
-    """Return what the scaler makes of a value."""
-    if scaling == PLAIN:
-        return x
-    if scaling == CENTERED:
-        return x - state[MEAN, j]
-    return (x - state[MEAN, j]) / state[ROOT, j] if state[VAR, j] != 0.0 else 0.0
-
-
-@inner
-def rescale(scaling: int, state: Any, j: int, x: float, half: float, quick: int) -> None:
-    """Let the scaler learn a value: StandardScaler.learn_one."""
-    state[COUNT, j] += 1.0
-    count, before = state[COUNT, j], state[MEAN, j]
-    state[MEAN, j] = before + (x - before) / count
-    if scaling == STANDARD:
-        var = state[VAR, j] + ((x - before) * (x - state[MEAN, j]) - state[VAR, j]) / count
-        state[VAR, j] = var
-        state[ROOT, j] = root(var, half, quick)
+def begin(here: Any, known: Any, weights: Any, initial: float) -> int:
+    """Begin the weights of features that came first; return how many have not come yet."""
+    unknown = 0
+    for j in range(len(here)):
+        if known[j] == 0.0 and here[j] != 0.0:
+            known[j] = 1.0
+            weights[j] = initial
+        unknown += known[j] == 0.0
+    return unknown
 
 
 @inner
 def learn(
-    row: Any, seen: Any, y: float, w: float, raw: float, rates: Any, choices: Any, options: Any, state: Any, alone: Any
+    y: float,
+    w: float,
+    rates: Any,
+    at: int,
+    choices: Any,
+    options: Any,
+    state: Any,
+    alone: Any,
+    room: Any,
+    here: Any,
+    seen: Any,
+    weights: Any,
 ) -> bool:
-    """Let the model learn an event whose features are scaled; return whether river would do so without a word."""
-    g = gradient(choices[LOSS], y, raw, options[LOSS_A], options[LOSS_B], options[TWO])
-    if not (math.isfinite(raw) and math.isfinite(g)):
-        return False
-    g *= w
-    clip, kind, quick = options[CLIP], choices[STEPPING], choices[QUICK]
-    g = min(g, clip)
-    g = max(g, -clip)
-    alone[INTERCEPT] -= rates[0] * g
-    rate = adam_rate(rates[1], alone[STEPS], options) if kind == ADAM else rates[1]
-    for j in range(len(row)):
-        if not math.isnan(row[j]):
-            move = seen[j] * g
-            if options[L2] != 0.0:
-                move += state[WEIGHT, j] * options[L2]
-            step(kind, state, j, move, rate, options, quick)
-    alone[STEPS] += 1.0
-    if options[L1] != 0.0:
-        alone[CUMULATED_MAX] = alone[CUMULATED_MAX] + options[L1] * rates[2]
-        for j in range(len(row)):
-            if not math.isnan(row[j]):
-                shrink(state, j, alone[CUMULATED_MAX])
-    return True
+    """Let the model learn the event in `seen`; return whether river would do so without a word."""
+    raw = dot(weights, seen) + alone[codes.INTERCEPT]
+    g = gradient(choices[codes.LOSS], y, raw, options[codes.LOSS_A], options[codes.LOSS_B], options[codes.TWO])
+    fine = math.isfinite(raw) and math.isfinite(g)
+    g = max(min(g * w, options[codes.CLIP]), -options[codes.CLIP])
+    alone[codes.INTERCEPT] -= rates[at, 0] * g
+    if choices[codes.STEPPING] == codes.SGD:
+        step_sgd(here, seen, weights, g, options[codes.L2], rates[at, 1])
+    else:
+        step(choices, options, state, room, g, rates[at, 1], alone[codes.STEPS])
+    alone[codes.STEPS] += 1.0
+    if options[codes.L1] != 0.0:
+        alone[codes.CUMULATED_MAX] += options[codes.L1] * rates[at, 2]
+        shrink(state, room, alone[codes.CUMULATED_MAX])
+    return fine
 
 
 @kernel(
     "boolean(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1],"
-    " float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+    " float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
 )
 def run(
-    xs: Any, ys: Any, ws: Any, rates: Any, choices: Any, options: Any, state: Any, alone: Any, seen: Any, answers: Any
+    xs: Any, ys: Any, ws: Any, rates: Any, choices: Any, options: Any, state: Any, alone: Any, room: Any, answers: Any
 ) -> bool:
     """Ask, then teach, event by event; return whether all went as it would in river without a word.
 
     `xs` is of shape (events, features), NaN where one is missing. `rates`: of the intercept, of the weights, of the
-    weights after the step, for each step. `seen` is room for an event's scaled features. No `ys`: ask only. What
-    weighs nothing is asked only.
+    weights after the step, for each step. No `ys`: ask only. What weighs nothing is asked only.
     """
-    scaling, half, quick, steps = choices[SCALING], options[HALF], choices[QUICK], 0
+    here, seen, doubts = room[codes.HERE], room[codes.SEEN], room[codes.DOUBT]
+    weights, known = state[codes.WEIGHT], state[codes.KNOWN]
+    counts, means, variances, deviations = state[codes.COUNT], state[codes.MEAN], state[codes.VAR], state[codes.ROOT]
+    scaling, at, unknown = choices[codes.SCALING], 0, 1
     for event in range(len(xs)):
-        row, asked, raw = xs[event], 0.0, 0.0
-        learns = len(ys) > 0 and ws[event] != 0.0
-        for j in range(len(row)):
-            x = row[j]
-            if math.isnan(x):
-                continue
-            if state[KNOWN, j] != 0.0:
-                asked += state[WEIGHT, j] * scaled(scaling, state, j, x)
-            if learns:
-                if scaling != PLAIN:
-                    rescale(scaling, state, j, x, half, quick)
-                if state[KNOWN, j] == 0.0:
-                    state[KNOWN, j] = 1.0
-                    state[WEIGHT, j] = options[INITIAL]
-                seen[j] = scaled(scaling, state, j, x)
-                raw += state[WEIGHT, j] * seen[j]
-        answers[event] = answer(choices[LINK], asked + alone[INTERCEPT])
+        for j in range(len(here)):
+            here[j] = 0.0 if math.isnan(xs[event, j]) else 1.0
+        if scaling == codes.STANDARD:
+            standardize(xs, event, here, means, variances, deviations, seen)
+        else:
+            center(xs, event, here, means, seen)
+        answers[event] = answer(choices[codes.LINK], dot(weights, seen) + alone[codes.INTERCEPT])
         if not math.isfinite(answers[event]):
             return False
-        if learns:
-            raw += alone[INTERCEPT]
-            if not learn(row, seen, ys[event], ws[event], raw, rates[steps], choices, options, state, alone):
-                return False
-            steps += 1
+        if len(ys) == 0 or ws[event] == 0.0:
+            continue
+        if scaling == codes.STANDARD:
+            rescale(xs, event, here, counts, means, variances)
+            roots(variances, deviations, doubts, options[codes.HALF], choices[codes.QUICK])
+            standardize(xs, event, here, means, variances, deviations, seen)
+        elif scaling == codes.CENTERED:
+            rescale(xs, event, here, counts, means, variances)
+            center(xs, event, here, means, seen)
+        if unknown > 0:
+            unknown = begin(here, known, weights, options[codes.INITIAL])
+        if not learn(ys[event], ws[event], rates, at, choices, options, state, alone, room, here, seen, weights):
+            return False
+        at += 1
     return True
-
-
-@kernel("int64(float64[::1], float64)")
-def roots_differ(values: Any, half: float) -> int:
-    """Return how many quick roots are not what pow gives."""
-    differ = 0
-    for value in values:
-        differ += root(value, half, 1) != root(value, half, 0)
-    return differ

@@ -25,6 +25,7 @@ from learners.compiled import Engine, engine_for
 from learners.recipe import read_recipe
 from learners.table import Column, Layout, Table
 
+RAISED = (ArithmeticError, TypeError, ValueError)
 SCALED = "preprocessing.StandardScaler() | "
 
 
@@ -134,7 +135,7 @@ def cuts(draw: Any, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_nothing_tells_a_compiled_model_from_rivers(task: str, data: Any) -> None:
     """In batches of any size, with river taking over here and there, and pickles in between."""
@@ -149,7 +150,7 @@ def test_nothing_tells_a_compiled_model_from_rivers(task: str, data: Any) -> Non
         ws = None if weights is None else weights[start:stop]
         try:
             expected = bare(plain, xs, labels.tolist(), ws)
-        except (ArithmeticError, TypeError, ValueError):
+        except RAISED:
             engine.store(model)
             before = bits(model)
             assert engine.run(xs, labels.tolist(), ws) is None
@@ -170,8 +171,11 @@ def test_nothing_tells_a_compiled_model_from_rivers(task: str, data: Any) -> Non
             assert bits(model) == bits(plain)
             model = pickle.loads(pickle.dumps(model))
             if data.draw(st.booleans()):
+                try:
+                    bare(plain, xs, labels.tolist(), ws)
+                except RAISED:
+                    return
                 bare(model, xs, labels.tolist(), ws)
-                bare(plain, xs, labels.tolist(), ws)
             engine = made(text, table.numbers.shape[1], task)[1]
             engine.load(model)
     engine.store(model)
@@ -192,6 +196,33 @@ def numbers_of(part: Any) -> list[float]:
     if isinstance(part, dict):
         return [number for each in part.values() for number in numbers_of(each)]
     return [number for each in getattr(part, "__dict__", {}).values() for number in numbers_of(each)]
+
+
+LONG = [
+    *(
+        "SGD(0.05)",
+        "AdaGrad(0.3)",
+        "Adam(0.02)",
+        "FTRLProximal()",
+        "FTRLProximal(alpha=0.3, beta=0.5, l1=0.01, l2=0.1)",
+    ),
+]
+
+
+@pytest.mark.parametrize("optimizer", LONG)
+def test_a_long_stream_ends_in_the_same_state(optimizer: str) -> None:
+    """Long enough for what rounds otherwise once in a thousand times: roots and squares that pow takes."""
+    rng = np.random.default_rng(7)
+    numbers = rng.normal(size=(4000, 6)) * 10.0 ** rng.uniform(-3, 3, size=6)
+    ys = numbers[:, 0] + rng.normal(size=4000) > 0
+    model, engine = made(f"{SCALED}linear_model.LogisticRegression(optim.{optimizer})", 6, "binary")
+    plain = copy.deepcopy(model)
+    table = Table(layout(6), numbers, {})
+    found = engine.run(table, Column(ys), None)
+    assert found is not None
+    assert bits(found.tolist()) == bits(bare(plain, table, ys.tolist(), None))
+    engine.store(model)
+    assert bits(model) == bits(plain)
 
 
 ELEC2 = Path(__file__).parents[3] / "shared" / "data" / "elec2.csv.gz"
@@ -273,6 +304,6 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     """A folder that is a file: no cache can be there."""
     nowhere = tmp_path / "file"
     nowhere.touch()
-    code = "from learners.compiled.linear_kernel import roots_differ; import numpy; roots_differ(numpy.ones(1), 0.5)"
+    code = "from learners.compiled.powers import powers_differ; import numpy; powers_differ(numpy.ones(1), 0.5, 2.0)"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(nowhere / "below")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)

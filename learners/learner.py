@@ -104,14 +104,13 @@ class Learner(Facts):
         self._parts.inputs.extend(xs[-INPUTS_MAX:])
         self._predictor.digest(self._digest, outputs)
         self._note(xs, outputs)
-        start = 0
-        while start < len(xs):
-            stop = min(len(xs), start + self._parts.board.room(self.learned))
-            self._score(xs[start:stop], ys[start:stop], outputs.part(slice(start, stop)))
-            self._reached(None)
-            start = stop
+        self._parts.board.score_all(xs, ys, outputs, self.learned, self._scored)
         self._note_lessons(ys)
         return True
+
+    def _scored(self, events: int) -> None:
+        self._parts.learned += events
+        self._reached(None)
 
     def _learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> None:
         parts = self._parts

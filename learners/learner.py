@@ -89,6 +89,7 @@ class Learner(Facts):
             if self._learn_columns(xs, ys):
                 return
             xs, ys = xs.rows(), list(ys)
+        self._running.touch()
         start = 0
         while start < len(xs):
             stop = min(len(xs), start + self._parts.board.room(self.learned))

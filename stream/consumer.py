@@ -25,7 +25,7 @@ from stream.config import Config
 from stream.environment import require_same
 from stream.errors import ConfigError, LearnerTainted, LogLost, OtherLineage, SnapshotLost
 from stream.feed import Feed, check_topics
-from stream.forms import told, why_rows
+from stream.forms import events_max, told, why_rows
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
 from stream.late import Late
@@ -237,7 +237,7 @@ class _Consumer:
             gate=gate,
             store=model,
             owner=Owner(model, run.process, run.run, epoch),
-            schedule=self._schedule(model),
+            schedule=self._schedule(model, events_max(columns=why is None)),
             stop=self.stop,
             run=run.run,
             config_hash=self.config.hash,
@@ -280,13 +280,14 @@ class _Consumer:
                     raise
                 trainer.accept_gap()
 
-    def _schedule(self, model: ModelStore) -> Schedule:
+    def _schedule(self, model: ModelStore, most: int) -> Schedule:
         """Return the schedule, knowing how far head is ahead of champion."""
         head, _ = model.head()
         champion = model.ref("champion")
         if champion is None:
-            return Schedule(Policy.of(self.config), time.monotonic(), unpublished=head.accounts.learned)
+            return Schedule(Policy.of(self.config), time.monotonic(), unpublished=head.accounts.learned, most=most)
         moved_at = model.moves("champion")[-1].at
         ahead = head.accounts.learned - model.version(champion.version).accounts.learned
         ago_s = (datetime.now(UTC) - moved_at).total_seconds()
-        return Schedule(Policy.of(self.config), time.monotonic(), published_ago_s=ago_s, unpublished=max(0, ahead))
+        policy, ahead = Policy.of(self.config), max(0, ahead)
+        return Schedule(policy, time.monotonic(), published_ago_s=ago_s, unpublished=ahead, most=most)

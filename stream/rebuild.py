@@ -22,7 +22,7 @@ from stream.again import read_segment
 from stream.config import Config
 from stream.errors import LogLost, ModelRuined
 from stream.feed import Feed
-from stream.forms import why_rows
+from stream.forms import events_max, why_rows
 from stream.gate import Gate, Recorded, open_gate
 from stream.held import QUARANTINED, RAISED, TAINTED, TOO_OLD
 from stream.log import Batch, Ends
@@ -141,10 +141,12 @@ class Rebuilder:
 
     def _gate(self, tip: Version) -> Gate:
         schema = Schema.from_json(tip.schema)
-        columns = why_rows(self.config, tip.recipe, schema) is None
-        gate = open_gate(self.feed, self.config, schema, live=True, columns=columns)
+        gate = open_gate(self.feed, self.config, schema, live=True, columns=self._in_columns(tip))
         gate.quarantine = Quarantine(self.plan.revision, self.plan.entries, self.feed, self.config)
         return gate
+
+    def _in_columns(self, tip: Version) -> bool:
+        return why_rows(self.config, tip.recipe, Schema.from_json(tip.schema)) is None
 
     def _skipped(self, tip: Version, version: Version) -> NewVersion:
         """Return a skip again: the tip's model, where the skip went to."""
@@ -181,7 +183,8 @@ class Rebuilder:
         known = self._known(version, recorded.holds)
         for run in lost:
             segment.pass_over(run)
-        for batch in read_segment(self.feed, left, version.position):
+        most = events_max(columns=self._in_columns(segment.parent))
+        for batch in read_segment(self.feed, left, version.position, events_max=most):
             kept = self._due(batch, segment) if batch.late else batch
             verdicts = gate.judge(kept, known)
             try:

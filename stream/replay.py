@@ -19,7 +19,7 @@ from stream.config import Config
 from stream.environment import differences, environment
 from stream.errors import ConfigError, LogLost, LogMismatch, LogUnreachable, NotEqual
 from stream.feed import Feed, check_topics
-from stream.forms import why_rows
+from stream.forms import events_max, why_rows
 from stream.gate import open_gate
 from stream.genesis import untrained
 from stream.memory import details_of, settings_then
@@ -163,7 +163,7 @@ def replay_version(
         gate.memory.resume()  # else nothing would have come after it
     recorded = reasons_of(segment)
     held = replayed = 0
-    for batch in read_segment(feed, segment, version.position):
+    for batch in read_segment(feed, segment, version.position, events_max=events_max(columns=columns)):
         verdicts = gate.replay(batch, recorded)
         verdicts.teach(learner)
         held += len(verdicts.held)

@@ -15,8 +15,9 @@ from stream.backtest.whatif import WhatIf
 from stream.config import Config
 from stream.errors import LogLost, NotEqual
 from stream.feed import Feed
+from stream.forms import events_max
 from stream.gate import Recorded, Verdicts, open_gate
-from stream.log import EVENTS_PER_POLL_MAX, POLL_S_MAX, Batch
+from stream.log import POLL_S_MAX, Batch
 from stream.quarantine import Quarantine
 from stream.replay import reasons_of
 
@@ -40,6 +41,7 @@ class Reading:
         """`columns`: events come in columns."""
         schema = schema_of(course)
         self._course = course
+        self._events_max = events_max(columns=columns)
         self._feed = feed
         self._again = open_gate(feed, config, schema, live=False, columns=columns)
         self._today = open_gate(feed, config, schema, live=True, columns=columns)
@@ -73,7 +75,7 @@ class Reading:
         self._today.memory.write(beside)
 
     def _read(self, stretch: Stretch) -> Iterator[Batch]:
-        batches = read_segment(self._feed, stretch.segment, stretch.position)
+        batches = read_segment(self._feed, stretch.segment, stretch.position, events_max=self._events_max)
         return batches if self.applied is None else map(self.applied.skip, batches)
 
     def _held(self, reasons: Recorded, batch: Batch) -> Recorded:
@@ -112,7 +114,7 @@ class Reading:
         feed.seek(stretch.position)
         reached = {topic: dict(each) for topic, each in stretch.position.next_offsets().items()}
         while any(reached[topic].get(p, 0) < end for topic, each in ends.items() for p, end in each.items()):
-            batch = feed.poll(POLL_S_MAX, EVENTS_PER_POLL_MAX)
+            batch = feed.poll(POLL_S_MAX, self._events_max)
             for topic, spans in zip(feed.topics, (batch.spans, batch.labels), strict=True):
                 reached[topic].update((span.partition, span.stop) for span in spans)
             if batch:

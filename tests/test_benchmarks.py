@@ -20,6 +20,38 @@ MACHINE: dict[str, Any] = {
     "versions": {"river": "0.26.1"},
 }
 
+PAUSES: dict[str, Any] = {
+    **MACHINE,
+    "pauses": [
+        {
+            "learner": "ARF",
+            "way": "fork",
+            "saves": 40,
+            "raw_bytes": 550_000,
+            "p50_ms": 5.0,
+            "p99_ms": 14.0,
+            "p100_ms": 15.0,
+        }
+    ],
+    "costs": [
+        {"learner": "ARF", "count": 30_000, "ratio": 0.98, "least": 0.97, "most": 0.99},
+        {"learner": "linear", "trouble": "not had: river only"},
+    ],
+}
+GROWTH: dict[str, Any] = {
+    **MACHINE,
+    "pinned": "pinned",
+    "events": [
+        {"engine": "columns", "count": 1_000_000, "rate": 400_000, "peak_mb": 200},
+        {"engine": "columns", "count": 10_000_000, "rate": 400_000, "peak_mb": 204},
+        {"engine": "rows", "count": 10_000_000, "trouble": "not run: it takes minutes"},
+    ],
+    "features": [{"engine": "bare river", "features": 5, "count": 500, "rate": 1_000}],
+    "sizes": [
+        {"way": "line", "raw_bytes": 43_000, "saves": 9, "median_ms": 2.0, "longest_ms": 3.0, "peak": 200_000_000}
+    ],
+}
+
 
 def line(name: str, rates: list[int], **more: Any) -> dict[str, Any]:
     told = {"metrics": "five", "commits": "none", "size": "large", "note": "", "accuracy": 0.8, "trouble": ""}
@@ -48,13 +80,18 @@ def test_the_page_tells_who_could_not_be_had_and_what_fell_short(tmp_path: Path)
         vw=line("Vowpal Wabbit", [], trouble="not had: it does not install"),
     )
     keep(results, "table", lines)
-    keep(results, "growth", {**MACHINE, "curves": {}})
+    keep(results, "pauses", PAUSES)
+    keep(results, "growth", GROWTH)
     keep(results, "table", lines)
-    assert set(read(results)) == {"table", "growth"}
+    assert set(read(results)) == {"table", "growth", "pauses"}
     page = write_page(results).read_text(encoding="utf-8")
     assert "not had: it does not install" in page
     assert "| at least 7.0 | 6.00 (6.00 to 6.90) | **no** |" in page
     assert "a processor" in page
+    assert "| ARF | fork | 40 | 550,000 | 5.0 | 14.0 | 15.0 |" in page
+    assert "| ARF | 30,000 | 0.980 (0.970 to 0.990) |" in page
+    assert "| 10,000,000 | rows | not run: it takes minutes |  |" in page
+    assert "from a million events to ten: 1.020 times" in page
 
 
 def test_the_page_is_what_its_results_say(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import against, table
+from tests.benchmarks import against, growth, pauses, table
 from tests.benchmarks.page import write_page
 from tests.benchmarks.results import RESULTS, Section, keep
 
@@ -23,6 +23,8 @@ KEPT: dict[str, Callable[[argparse.Namespace], Section]] = {
         chosen.rounds,
         chosen.only,
     ),
+    "growth": lambda chosen: growth.measure(chosen.scale),
+    "pauses": lambda chosen: pauses.measure(chosen.scale, chosen.rounds),
 }
 
 
@@ -34,6 +36,7 @@ def main() -> int:
     )
     arguments.add_argument("parts", nargs="*", metavar="part", help=", ".join(parts))
     arguments.add_argument("--results", type=Path, default=RESULTS, help="where they are kept; the page is beside it")
+    arguments.add_argument("--scale", type=float, default=1.0, help="growth, pauses: counts so much smaller, for a try")
     table_only = arguments.add_argument_group("table")
     table_only.add_argument("--rounds", type=int, default=3)
     table_only.add_argument("--times", type=int, default=10, help="how often elec2 is read by those who run river")

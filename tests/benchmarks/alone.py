@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import tempfile
+import traceback
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,17 @@ def alone(function: Any, *arguments: Any, cores: Collection[int] | None = None) 
         with pinned(cores):
             process.start()
         process.join()
-        assert process.exitcode == 0, f"{function.__name__} ended with {process.exitcode}"
-        found: dict[str, Any] = json.loads(Path(answer.name).read_text(encoding="utf-8"))
+        told = Path(answer.name).read_text(encoding="utf-8")
+        assert process.exitcode == 0, f"{function.__name__} ended with {process.exitcode}: {told}"
+        found: dict[str, Any] = json.loads(told)
         return found
 
 
 def _answer(path: str, function: Any, arguments: Sequence[Any]) -> None:
-    Path(path).write_text(json.dumps(function(*arguments)), encoding="utf-8")
+    try:
+        told = json.dumps(function(*arguments))
+    except BaseException:
+        told = traceback.format_exc()  # what is measured may say nothing on standard error
+        raise
+    finally:
+        Path(path).write_text(told, encoding="utf-8")

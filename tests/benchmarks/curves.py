@@ -10,7 +10,102 @@ from tests.benchmarks.results import Section
 
 def pages(sections: Mapping[str, Section]) -> list[str]:
     """Return the parts of the page that there are results for."""
-    return []
+    found = []
+    if "pauses" in sections:
+        found += _pauses(sections["pauses"])
+    if "growth" in sections:
+        found += _growth(sections["growth"])
+    return found
+
+
+def _pauses(section: Section) -> list[str]:
+    words = (
+        "A pause is the time from one batch learned to the next asked for, the longest from one version to the next: "
+        "in it a version is saved (*line*), or handed to a forked process and taken from it when it is made (*fork*); "
+        "*chosen* is what Tidemark does by itself. On all cores, from a file; without the first version after a start, "
+        "which is always made in line."
+    )
+    pauses = markdown(
+        ["learner", "way", "versions", "bytes of state", "median ms", "99th percentile ms", "longest ms"],
+        [
+            [
+                *(each["learner"], each["way"], each["saves"], f"{each['raw_bytes']:,}"),
+                *(f"{each[key]:.1f}" for key in ("p50_ms", "p99_ms", "p100_ms")),
+            ]
+            for each in section["pauses"]
+        ],
+    )
+    costs = markdown(
+        ["learner", "events", "throughput with a version every 5 s, to none"],
+        [
+            [each["learner"], each.get("trouble", ""), ""]
+            if each.get("trouble")
+            else [
+                each["learner"],
+                f"{each['count']:,}",
+                f"{each['ratio']:.3f} ({each['least']:.3f} to {each['most']:.3f})",
+            ]
+            for each in section["costs"]
+        ],
+    )
+    asked = (
+        "Asked for: 99th percentile at most 15 ms for a state of 13 MB, 2 ms for a linear model or a Hoeffding tree; "
+        "throughput at least 0.97."
+    )
+    return ["## Pauses for versions", "", made_on(section), "", words, "", asked, "", *pauses, "", *costs, ""]
+
+
+def _growth(section: Section) -> list[str]:
+    about = f"From files, one run each; {section['pinned']}; five metrics, a version every 5 s, the linear model."
+    parts = ["## Growth", "", made_on(section), "", about, "", *_over_events(section), ""]
+    features = markdown(
+        ["features", "who", "events", "events/s", "peak MB"],
+        [
+            [each["features"], each["engine"], f"{each['count']:,}", f"{each['rate']:,}", each.get("peak_mb", "")]
+            for each in section["features"]
+        ],
+    )
+    sizes = markdown(
+        ["bytes of state", "way", "versions", "median ms", "longest ms", "peak MB"],
+        [
+            [
+                f"{each['raw_bytes']:,}",
+                each["way"],
+                each["saves"],
+                f"{each['median_ms']:.1f}",
+                f"{each['longest_ms']:.1f}",
+                f"{each['peak'] / 1e6:,.0f}",
+            ]
+            for each in section["sizes"]
+        ],
+    )
+    return [
+        *parts,
+        "Over features (synthetic numbers):",
+        "",
+        *features,
+        "",
+        "Over the size of a version (a linear model laden with random numbers, rows): the pause for one.",
+        "",
+        *sizes,
+        "",
+    ]
+
+
+def _over_events(section: Section) -> list[str]:
+    rows = [
+        [f"{each['count']:,}", each["engine"], each.get("trouble") or f"{each['rate']:,}", each.get("peak_mb", "")]
+        for each in section["events"]
+    ]
+    peaks = {each["count"]: each["peak_mb"] for each in section["events"] if each["engine"] == "columns"}
+    lines = markdown(["events", "who", "events/s", "peak MB"], rows)
+    if {10**6, 10**7} <= set(peaks):
+        grown = peaks[10**7] / peaks[10**6]
+        lines += [
+            "",
+            f"Columns, peak from a million events to ten: {grown:.3f} times (asked for: within 5 %, below 250 MB).",
+        ]
+    return lines
 
 
 def made_on(section: Section) -> str:

@@ -123,30 +123,37 @@ def consumer_of(bootstrap: str, topic: str) -> Any:
     return consumer
 
 
-def tidemark(learner: str, log: str, engine: str, snapshots: str, more: str = "") -> dict[str, Any]:
+def tidemark(learner: str, log: str, engine: str, every: str, more: str = "") -> dict[str, Any]:
     """Train to the end with five metrics; from the first event to the last version saved."""
-    from stream.config import read_config  # noqa: PLC0415
-    from stream.consumer import Options, consume  # noqa: PLC0415
-    from stream.screen import LogScreen  # noqa: PLC0415
-    from stream.stop import Stop  # noqa: PLC0415
     from tests.benchmarks.watching import Watch  # noqa: PLC0415
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "tidemark.toml"
-        path.write_text(
-            f"[model]\nname = 'm'\ntask = 'binary'\ntarget = 'class'\npositive = 'UP'\n{engine}\n"
-            f"learner = '''{learner}'''\n[source]\nlog = '{log}'\n{more}\n[validation]\nwindow = 1000\n"
-            f"metrics = {json.dumps(FIVE)}\n[snapshots]\nevery_events = 1_000_000_000\nevery = '{snapshots}'\n",
-            encoding="utf-8",
-        )
-        head = consume(read_config(path), Options(until_end=True), Stop(), LogScreen("bench"))
-        assert head is not None
-        assert head.accounts.held == 0, head.accounts
+        head = train(Path(folder), learner, log, engine, f"every = '{every}'", more)
         return {
             "events": head.accounts.learned,
             "accuracy": head.proof.scores["Accuracy"]["cumulative"],
             "versions_saved": head.version,
             **watch.told(),
         }
+
+
+def train(folder: Path, learner: str, log: str, engine: str, snapshots: str, more: str = "") -> Any:
+    """Train in this process to the end that the log has now; return head. `snapshots` is in its table, `more` after."""
+    from stream.config import read_config  # noqa: PLC0415
+    from stream.consumer import Options, consume  # noqa: PLC0415
+    from stream.screen import LogScreen  # noqa: PLC0415
+    from stream.stop import Stop  # noqa: PLC0415
+
+    path = folder / "tidemark.toml"
+    path.write_text(
+        f"[model]\nname = 'm'\ntask = 'binary'\ntarget = 'class'\npositive = 'UP'\n{engine}\n"
+        f"learner = '''{learner}'''\n[source]\nlog = '{log}'\n{more}\n[validation]\nwindow = 1000\n"
+        f"metrics = {json.dumps(FIVE)}\n[snapshots]\nevery_events = 1_000_000_000\n{snapshots}\n",
+        encoding="utf-8",
+    )
+    head = consume(read_config(path), Options(until_end=True), Stop(), LogScreen("bench"))
+    assert head is not None
+    assert head.accounts.held == 0, head.accounts
+    return head

@@ -18,12 +18,12 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self.pauses: list[tuple[int, float]] = []
+        self.saves = 0
+        self._pauses: list[tuple[int, float]] = []
         self._began = self._busy = 0.0
         self._seconds = self._cpu_seconds = 0.0
         self._learned_at: float | None = None
-        self._head = 0
-        train, learn, vitals, poll = Trainer.train, Trainer._test_then_train, Trainer._vitals, Feed.poll
+        train, learn, save, poll = Trainer.train, Trainer._test_then_train, Trainer._save, Feed.poll
 
         def watched_train(trainer: Trainer) -> Any:
             head = train(trainer)
@@ -38,30 +38,38 @@ class Watch:
             self._learned_at = time.perf_counter()
             return found
 
-        def watched_vitals(trainer: Trainer, *arguments: Any) -> Any:
-            found = vitals(trainer, *arguments)
-            self._head = found.version
-            return found
+        def watched_save(trainer: Trainer, *arguments: Any, **more: Any) -> Any:
+            self.saves += 1
+            return save(trainer, *arguments, **more)
 
         def watched_poll(feed: Feed, *arguments: Any) -> Any:
             if self._learned_at is not None:
-                self.pauses.append((self._head, time.perf_counter() - self._learned_at))
+                self._pauses.append((self.saves, time.perf_counter() - self._learned_at))
                 self._learned_at = None
             return poll(feed, *arguments)
 
         trainer_class: Any = Trainer
         trainer_class.train = watched_train
         trainer_class._test_then_train = watched_learn
-        trainer_class._vitals = watched_vitals
+        trainer_class._save = watched_save
         feed_class: Any = Feed
         feed_class.poll = watched_poll
 
     def longest(self) -> list[float]:
-        """Return the longest pause while each version was head, in seconds: it is the one in which it was saved."""
+        """Return the longest pause from each save to the next, in seconds: it is saved there, or handed over and taken.
+
+        Without the first save after a start, which is always in line.
+        """
         found: dict[int, float] = {}
-        for head, pause in self.pauses:
-            found[head] = max(pause, found.get(head, 0.0))
+        for save, pause in self._pauses:
+            if save > 1:
+                found[save] = max(pause, found.get(save, 0.0))
         return list(found.values())
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.saves, self._pauses, self._learned_at = 0, [], None
+        self._began = self._busy = self._seconds = self._cpu_seconds = 0.0
 
     def told(self) -> dict[str, Any]:
         """Return what was found, for JSON; memory in bytes."""

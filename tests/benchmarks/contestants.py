@@ -42,6 +42,11 @@ class Contestant:
     every: bool = False
     note: str = ""
 
+    @property
+    def compiled(self) -> bool:
+        """Whether the learner must be compiled."""
+        return self.key.startswith("columns")
+
 
 def engine_setting(name: str) -> str:
     """Return the line of `[model]` that asks for an engine. Raises `NotHad` where Tidemark has no such setting."""

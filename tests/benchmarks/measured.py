@@ -16,6 +16,9 @@ BATCH = 5_000
 
 HAND_BATCH = 500
 
+COMPILED = "auto"
+"""The engine that compiles what can be compiled."""
+
 
 class Scored:
     """The model and river's metrics, as one writes them by hand: one of them by label, or all five by probability."""
@@ -128,6 +131,8 @@ def tidemark(learner: str, log: str, engine: str, every: str, more: str = "") ->
     from tests.benchmarks.watching import Watch  # noqa: PLC0415
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    if COMPILED in engine:
+        import numba  # noqa: F401, PLC0415 - what others import is not measured either
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         head = train(Path(folder), learner, log, engine, f"every = '{every}'", more)
@@ -135,8 +140,18 @@ def tidemark(learner: str, log: str, engine: str, every: str, more: str = "") ->
             "events": head.accounts.learned,
             "accuracy": head.proof.scores["Accuracy"]["cumulative"],
             "versions_saved": head.version,
+            "engine": engine_of_run(Path(folder), head.run),
             **watch.told(),
         }
+
+
+def engine_of_run(folder: Path, run: int) -> str:
+    """Return what the run says of who ran the model: "compiled", or why not."""
+    from store import Store  # noqa: PLC0415
+    from stream.runs import engine_of  # noqa: PLC0415
+
+    with Store.open(f"sqlite:///{folder}/tidemark.db") as store:
+        return engine_of(store.model("m"), run) or "nothing is said"
 
 
 def train(folder: Path, learner: str, log: str, engine: str, snapshots: str, more: str = "") -> Any:

@@ -56,7 +56,7 @@ def table(section: Section) -> list[str]:
         f"{section['pinned']}. `StandardScaler() | LogisticRegression(SGD(0.005))`. Tidemark: five metrics (Accuracy, "
         "F1, Precision, Recall, LogLoss) over all and over a window of 1,000, two baselines, a version every 5 s. "
         "*Rows*: river runs the learner. *Columns*: the same learner, compiled. Seconds go from the first event to the "
-        "last; Tidemark's also over the last version that is saved."
+        "last, without what is imported before; Tidemark's also over the last version that is saved."
     )
     lines = ["## The table", "", curves.made_on(section), "", words, "", *_lines(section, LINEAR_TABLE, "hand-1")]
     if any(each.key in section["lines"] for each in TREE_TABLE):

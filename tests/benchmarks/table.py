@@ -154,6 +154,9 @@ def _round(lines: Sequence[Line], stage: Stage, number: int, rounds: int) -> Non
 def _judge(lines: Sequence[Line], stage: Stage, right: dict[str, float]) -> None:
     """Refuse who learned something else: accuracy must be river's, to one event (a first prediction may be absent)."""
     for line in lines:
+        ran = {each["engine"] for each in line.found if "engine" in each}
+        if line.contestant.compiled and ran - {"compiled"}:
+            line.trouble = f"failed: expected it compiled, found {', '.join(sorted(ran))}"
         if line.trouble:
             continue
         contestant, size = line.contestant, stage.sizes[line.contestant.size]

@@ -3,8 +3,10 @@
 A state has a row for each thing that is kept of features (`codes`). What river keeps under a key exists once its
 feature came; until then a row holds what river would begin with. Loops over features have no branches where that can
 be, so that they become vector instructions; sums are made one feature after the other, as river makes them: to add 0.0
-for what is missing changes no bit of a sum that began with 0.0. Rows are taken apart once a batch, since numba counts
-who holds a view.
+for what is missing changes no bit of a sum that began with 0.0.
+
+What costs: a view of a row within an event (numba counts who holds one), a function called from two places (it is not
+inlined), and one that returns from two places with arrays in its hands. Hence the long functions.
 """
 
 from __future__ import annotations
@@ -55,8 +57,9 @@ def binary_gradient(loss: int, y: float, raw: float, a: float, b: float) -> floa
 
 
 @inner
-def gradient(loss: int, y: float, raw: float, a: float, b: float, two: float) -> float:
+def gradient(loss: int, y: float, raw: float, options: Any) -> float:
     """Return the gradient of one of river.optim.losses; NaN where river would raise."""
+    a, b = options[codes.LOSS_A], options[codes.LOSS_B]
     if loss <= codes.FOCAL:
         return binary_gradient(loss, y, raw, a, b)
     rest = raw - y
@@ -65,7 +68,7 @@ def gradient(loss: int, y: float, raw: float, a: float, b: float, two: float) ->
     if loss == codes.ABSOLUTE:
         return 1.0 if raw > y else -1.0
     if loss == codes.CAUCHY:
-        square = (rest / a) ** two
+        square = (rest / a) ** options[codes.TWO]
         return rest / (square + 1.0) if square < np.inf else np.nan
     if loss == codes.INSENSITIVE:
         center = y * 2.0 - 1.0
@@ -176,9 +179,11 @@ def step_ftrl(state: Any, room: Any, options: Any, quick: int) -> None:
 
 
 @inner
-def shrink(state: Any, room: Any, bound: float) -> None:
+def shrink(state: Any, room: Any, alone: Any, more: float) -> None:
     """Take the cumulative l1 penalty from the weights: GLM._update_weights."""
     here, weights, cumulated = room[codes.HERE], state[codes.WEIGHT], state[codes.CUMULATED]
+    bound = alone[codes.CUMULATED_MAX] + more
+    alone[codes.CUMULATED_MAX] = bound
     for j in range(len(here)):
         if here[j] != 0.0:
             before = weights[j]
@@ -215,38 +220,6 @@ def begin(here: Any, known: Any, weights: Any, initial: float) -> int:
     return unknown
 
 
-@inner
-def learn(
-    y: float,
-    w: float,
-    rates: Any,
-    at: int,
-    choices: Any,
-    options: Any,
-    state: Any,
-    alone: Any,
-    room: Any,
-    here: Any,
-    seen: Any,
-    weights: Any,
-) -> bool:
-    """Let the model learn the event in `seen`; return whether river would do so without a word."""
-    raw = dot(weights, seen) + alone[codes.INTERCEPT]
-    g = gradient(choices[codes.LOSS], y, raw, options[codes.LOSS_A], options[codes.LOSS_B], options[codes.TWO])
-    fine = math.isfinite(raw) and math.isfinite(g)
-    g = max(min(g * w, options[codes.CLIP]), -options[codes.CLIP])
-    alone[codes.INTERCEPT] -= rates[at, 0] * g
-    if choices[codes.STEPPING] == codes.SGD:
-        step_sgd(here, seen, weights, g, options[codes.L2], rates[at, 1])
-    else:
-        step(choices, options, state, room, g, rates[at, 1], alone[codes.STEPS])
-    alone[codes.STEPS] += 1.0
-    if options[codes.L1] != 0.0:
-        alone[codes.CUMULATED_MAX] += options[codes.L1] * rates[at, 2]
-        shrink(state, room, alone[codes.CUMULATED_MAX])
-    return fine
-
-
 @kernel(
     "boolean(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1],"
     " float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
@@ -256,8 +229,8 @@ def run(
 ) -> bool:
     """Ask, then teach, event by event; return whether all went as it would in river without a word.
 
-    `xs` is of shape (events, features), NaN where one is missing. `rates`: of the intercept, of the weights, of the
-    weights after the step, for each step. No `ys`: ask only. What weighs nothing is asked only.
+    `xs` is of shape (events, features), NaN where one is missing. `rates`: of intercept, weights, weights once
+    it is done, for each step. No `ys`: ask only. What weighs nothing is asked only.
     """
     here, seen, doubts = room[codes.HERE], room[codes.SEEN], room[codes.DOUBT]
     weights, known = state[codes.WEIGHT], state[codes.KNOWN]
@@ -275,16 +248,27 @@ def run(
             return False
         if len(ys) == 0 or ws[event] == 0.0:
             continue
-        if scaling == codes.STANDARD:
+        if scaling != codes.PLAIN:
             rescale(xs, event, here, counts, means, variances)
+        if scaling == codes.STANDARD:
             roots(variances, deviations, doubts, options[codes.HALF], choices[codes.QUICK])
             standardize(xs, event, here, means, variances, deviations, seen)
         elif scaling == codes.CENTERED:
-            rescale(xs, event, here, counts, means, variances)
             center(xs, event, here, means, seen)
         if unknown > 0:
             unknown = begin(here, known, weights, options[codes.INITIAL])
-        if not learn(ys[event], ws[event], rates, at, choices, options, state, alone, room, here, seen, weights):
+        raw = dot(weights, seen) + alone[codes.INTERCEPT]
+        g = gradient(choices[codes.LOSS], ys[event], raw, options)
+        if not (math.isfinite(raw) and math.isfinite(g)):
             return False
+        g = max(min(g * ws[event], options[codes.CLIP]), -options[codes.CLIP])
+        alone[codes.INTERCEPT] -= rates[at, 0] * g
+        if choices[codes.STEPPING] == codes.SGD:
+            step_sgd(here, seen, weights, g, options[codes.L2], rates[at, 1])
+        else:
+            step(choices, options, state, room, g, rates[at, 1], alone[codes.STEPS])
+        alone[codes.STEPS] += 1.0
+        if options[codes.L1] != 0.0:
+            shrink(state, room, alone, options[codes.L1] * rates[at, 2])
         at += 1
     return True

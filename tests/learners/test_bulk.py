@@ -225,6 +225,23 @@ def test_scores_of_numbers_in_arrays_are_those_of_river_event_by_event(seed: int
         assert found[name] == metric.get(), name
 
 
+@pytest.mark.parametrize("form", ["rows", "columns"])
+@pytest.mark.parametrize("steps", [(1,), (7,), (6, 1), (13, 1), (3,), (5, 9), (14,)])
+def test_the_window_is_of_the_last_events_whenever_it_is_read(form: str, steps: tuple[int, ...]) -> None:
+    rng = random.Random(7)
+    ys, raw = [rng.uniform(0, 10) for _ in range(70)], [rng.uniform(0, 10) for _ in range(70)]
+    life, names = Life("regression", ["MAE", "RMSE", "R2", "RMSLE"]), ["MAE", "RMSE", "R2", "RMSLE"]
+    while life.learned < len(ys):
+        stop = min(len(ys), life.learned + steps[life.learned % len(steps)])
+        life.take(ys[life.learned : stop], raw[life.learned : stop], form)
+        found, first = life.board.scores(), max(0, stop - WINDOW)
+        for name in names:
+            metric = getattr(metrics, name)()
+            for y, p in zip(ys[first:stop], raw[first:stop], strict=True):
+                metric.update(y, p)
+            assert found[name]["window"] == metric.get()
+
+
 @pytest.mark.parametrize("name", list(OF_FOUR))
 def test_values_of_four_counts_are_those_of_river(name: str) -> None:
     rng = random.Random(name)

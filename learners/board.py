@@ -137,10 +137,11 @@ class Board:
         """
         start = 0
         while start < len(ys):
-            stop = self._uniform(ys, start, learned)
-            part = slice(start, stop)
-            learned = self._score_uniform(Judged.asked(xs[part], ys[part], outputs.part(part)), learned, reached)
-            start = stop
+            part = slice(start, self._uniform(ys, start, learned))
+            whole = part == slice(0, len(ys))
+            events = (xs, ys, outputs) if whole else (xs[part], ys[part], outputs.part(part))
+            learned = self._score_uniform(*events, learned, reached)
+            start = part.stop
 
     def _uniform(self, ys: Sequence[Any], start: int, learned: int) -> int:
         """Return up to where the same rivals answer from `start` on, all in arrays or all one by one."""
@@ -148,28 +149,28 @@ class Board:
         stop = start + cold if cold else len(ys)
         return stop if static is None or learned >= static.after else min(stop, start + static.after - learned)
 
-    def _score_uniform(self, judged: Judged, learned: int, reached: Callable[[int], None]) -> int:
+    def _score_uniform(
+        self,
+        xs: Sequence[Mapping[str, Any]],
+        ys: Sequence[Any],
+        outputs: Outputs,
+        learned: int,
+        reached: Callable[[int], None],
+    ) -> int:
         """Make the columns of all events at once, and take them in by stretches; return how many are judged then."""
-        beside = self.rivals.answer(judged.xs, judged.ys)
-        weights = self.rules.weights.column(judged.xs) if self.rules.weights else None
         tallies = self.rivals.tallies
-        columns = self.tally.columns(judged.ys, judged.outputs, weights)
-        others = {
-            name: tally.columns(judged.ys, answers, weights)
-            for (name, tally), answers in zip(tallies.items(), beside, strict=True)
-        }
-        judged = replace(judged, beside=dict(zip(tallies, beside, strict=True)), weights=weights, columns=columns)
-        start, size = 0, len(judged.ys)
-        while start < size:
-            stop = min(size, start + self.room(learned))
+        beside = dict(zip(tallies, self.rivals.answer(xs, ys), strict=True))
+        weights = self.rules.weights.column(xs) if self.rules.weights else None
+        columns = self.tally.columns(ys, outputs, weights)
+        others = {name: tally.columns(ys, beside[name], weights) for name, tally in tallies.items()}
+        start = 0
+        while start < len(ys):
+            stop = min(len(ys), start + self.room(learned))
             part = slice(start, stop)
-            self._take(
-                judged.xs[part] if self.slices else judged.xs,
-                cut(columns, part),
-                {name: cut(other, part) for name, other in others.items()},
-            )
+            sides = {name: cut(other, part) for name, other in others.items()}
+            self._take(xs[part] if self.slices else xs, cut(columns, part), sides)
             if self.listener is not None:
-                self.listener(judged.part(part))
+                self.listener(Judged(xs, ys, outputs, beside, weights, columns, None).part(part))
             learned += stop - start
             reached(stop - start)
             start = stop

@@ -26,11 +26,6 @@ class Judged:
     columns: Sequence[Columns]
     numbers: Sequence[int] | None
 
-    @classmethod
-    def asked(cls, xs: Sequence[Mapping[str, Any]], ys: Sequence[Any], outputs: Outputs) -> Judged:
-        """Return events of which it is known only what the model answered."""
-        return cls(xs, ys, outputs, {}, None, (), None)
-
     def part(self, room: slice) -> Judged:
         """Return some of them. Labels do not come later."""
         assert self.numbers is None, "labels do not come later"

@@ -17,6 +17,7 @@ from river import dummy, metrics, stats
 from learners import bulk, losses
 from learners.baselines import Mean, NoChange, Prior
 from learners.board import Board, Rules
+from learners.judged import Judged
 from learners.metrics import OF_FOUR, fitting, read_metrics, values_of_counts
 from learners.outputs import Digest, Outputs
 from learners.recipe import Task
@@ -69,6 +70,8 @@ class Life:
         self.board = Board(rules, probabilities=task != "regression")
         self.digest = Digest()
         self.points: list[Any] = []
+        self.heard: list[Any] = []
+        self.board.listener = self.hear
         self.learned = 0
 
     def take(self, ys: list[Any], raw: list[float], form: str) -> None:
@@ -113,13 +116,28 @@ class Life:
         if self.learned % WINDOW == 0:
             self.points.append((self.board.scores(), self.board.baseline_scores()))
 
+    def hear(self, judged: Judged) -> None:
+        beside = [(each.labels, each.numbers) for each in judged.beside.values()]
+        known = [judged.xs, judged.ys, judged.outputs.labels, judged.outputs.numbers, judged.weights or []]
+        columns = [column for each in judged.columns for column in each]
+        told = [*known, *columns, *(column for each in beside for column in each)]
+        self.heard += zip(*[list(column) or [None] * len(judged.ys) for column in told], strict=True)
+
     def save_and_restore(self) -> None:
         self.board = load(dump({"board": self.board}))["board"]
+        self.board.listener = self.hear
         self.board.renew()
 
     def all(self) -> Any:
         board = self.board
-        told = (self.points, board.scores(), board.baseline_scores(), board.details(), self.digest.hexdigest())
+        told = (
+            self.points,
+            board.scores(),
+            board.baseline_scores(),
+            board.details(),
+            self.digest.hexdigest(),
+            self.heard,
+        )
         return repr(told), dump({"board": board})
 
 

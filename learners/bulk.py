@@ -26,18 +26,21 @@ class Loop:
 
     def __call__(self, *args: Any) -> Any:
         """Run it."""
-        if self._run is None:
-            Loop.in_use = True
-            self._run = self._compiled()
-        return self._run(*args)
+        return self._first(*args) if self._run is None else self._run(*args)
 
-    def _compiled(self) -> Callable[..., Any]:
+    def _first(self, *args: Any) -> Any:
+        Loop.in_use = True
         try:
             from numba import njit  # noqa: PLC0415 - a quarter of a second, for those who have arrays
         except ImportError:
-            return self.as_python
-        made: Callable[..., Any] = njit(cache=True)(self._plain)
-        return made
+            self._run = self.as_python
+            return self._run(*args)
+        try:
+            found = (run := njit(cache=True)(self._plain))(*args)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the cache: without one, the loop is the same
+            found = (run := njit(self._plain))(*args)
+        self._run = run
+        return found
 
     def as_python(self, *args: Any) -> Any:
         """Run it without numba, on Python's own numbers."""

@@ -293,6 +293,12 @@ def test_logarithms_and_squares_are_those_of_python() -> None:
     assert (values * values).tolist() != out.tolist()
 
 
+def test_a_loop_that_cannot_be_kept_on_disk_is_compiled_anyway() -> None:
+    made: dict[str, Any] = {}
+    exec("def double(x): return 2 * x", made)
+    assert bulk.Loop(made["double"])(21) == 42
+
+
 def test_loops_are_the_same_without_numba() -> None:
     rng = np.random.default_rng(2)
     values, others, ys = rng.random(1_000), rng.random(1_000), rng.random(1_000) < 0.5

@@ -97,7 +97,8 @@ class Lane:
         self.last = keys[-1] if keys else self.last
         self.silent_since = None
         self.given_up = False
-        for column, more in zip(self._columns, (span.offsets, span.values, span.timestamps_ms, span.keys), strict=True):
+        columns: tuple[Sequence[Any], ...] = (span.offsets, span.values, span.timestamps_ms, span.keys)
+        for column, more in zip(self._columns, columns, strict=True):
             column.extend(more)
 
     def take(self, count: int) -> Timed | None:

@@ -27,7 +27,11 @@ from stream.feed import Feed
 from stream.gate import Gate, Verdicts, open_gate
 from stream.log import Batch, Format, Span
 from stream.schema import FeatureField, LabelField, Schema, TimeFields
+from stream.whole import Whole
 from tests.simulation.nasties import LINES, VALUES, as_csv, as_json
+
+WAYS = ("one by one", "rows", "columns")
+"""How events are decoded: each by itself, as many as can be at once, and at once into columns."""
 
 NAMES = ["a", "b b", "c'c", "d", "ä", 'say "e"', "at"]
 RULES = {
@@ -147,6 +151,10 @@ def events_of(setting: Setting, source: random.Random, count: int) -> Iterator[b
             fields = {name: plain.get(name, "") for name in setting.form.columns}
             fields = {name: "" if text == "null" else text for name, text in fields.items()}
         record = write(fields).replace(b"\n", b" ")
+        if source.random() < setting.garbage / 5:
+            record = source.choice(
+                (record + b",", record + b",1", b"," + record, record.rpartition(b",")[0], record + record)
+            )
         yield source.choice(LINES).replace(b"\n", b" ") if source.random() < setting.garbage / 3 else record
 
 
@@ -212,37 +220,41 @@ def check_form(setting: Setting, verdicts: Verdicts) -> None:
 @given(settings_of())
 def test_columns_are_rows(setting: Setting) -> None:
     batches = batches_of(setting)
-    live: dict[bool, list[dict[str, Any]]] = {}
+    live = {way: judged(setting, batches, way) for way in WAYS}
+    assert live["columns"] == live["rows"] == live["one by one"]
+    *found, _ = live["columns"]
+    reasons: dict[tuple[str, int], dict[int, str]] = {}
+    for each in found:
+        for held in each["held"]:
+            reasons.setdefault((held.topic, held.partition), {})[held.offset] = held.reason
+    again = {way: judged(setting, [each["batch"] for each in found], way, reasons) for way in WAYS}
+    assert again["columns"] == again["rows"] == again["one by one"]
+    assert [each["xs"] for each in again["columns"][:-1]] == [each["xs"] for each in found]
+
+
+def judged(
+    setting: Setting,
+    batches: list[Batch],
+    way: str,
+    reasons: Mapping[tuple[str, int], Mapping[int, str]] | None = None,
+) -> list[dict[str, Any]]:
+    """Return what a gate says of batches, until its breaker trips, and what it remembers; `reasons`: held before."""
+    found, beside = [], dict[str, Any]()
+    gate = gate_of(setting, live=reasons is None, columns=way == "columns")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream.decode, "EVENTS_AT_ONCE", setting.at_once)
-        for columns in (False, True):
-            gate = gate_of(setting, live=True, columns=columns)
-            found, beside = live.setdefault(columns, []), dict[str, Any]()
-            for batch in batches:
-                if gate.memory.tripped:
-                    break
-                verdicts = gate.judge(batch)
-                found.append(told(verdicts))
-                if columns:
-                    check_form(setting, verdicts)
-            gate.memory.write(beside)
-            found.append(beside)
-        assert live[True] == live[False]
-        judged = [each["batch"] for each in live[True][:-1]]
-        reasons: dict[tuple[str, int], dict[int, str]] = {}
-        for each in live[True][:-1]:
-            for held in each["held"]:
-                reasons.setdefault((held.topic, held.partition), {})[held.offset] = held.reason
-        again = {columns: replayed(setting, judged, reasons, columns=columns) for columns in (False, True)}
-    assert again[True] == again[False]
-    assert [each["xs"] for each in again[True]] == [each["xs"] for each in live[True][:-1]]
-
-
-def replayed(
-    setting: Setting, batches: list[Batch], reasons: Mapping[tuple[str, int], Mapping[int, str]], *, columns: bool
-) -> list[dict[str, Any]]:
-    gate = gate_of(setting, live=False, columns=columns)
-    return [told(gate.replay(batch, reasons)) for batch in batches if not gate.memory.tripped]
+        if way == "one by one":
+            patch.setattr(Whole, "many", lambda _, __: None)
+            patch.setattr(Whole, "each", lambda _, events: [None] * len(events))
+        for batch in batches:
+            if gate.memory.tripped:
+                break
+            verdicts = gate.judge(batch) if reasons is None else gate.replay(batch, reasons)
+            found.append(told(verdicts))
+            if way == "columns":
+                check_form(setting, verdicts)
+    gate.memory.write(beside)
+    return [*found, beside]
 
 
 @pytest.mark.parametrize("kind", ["json", "csv"])
@@ -274,3 +286,41 @@ def test_the_arrays_hold_what_a_plain_reading_finds(kind: str, garbage: bool) ->
     assert decoded.ys.array.tolist() == [events[place]["y"] for place in good]
     assert decoded.places == (good if garbage else None)
     assert [place for place, _ in decoded.faults] == sorted(bad)
+
+
+LINES_OF_CSV = {
+    b"1,x,2": {"a": 1.0, "c": "x"},
+    b"1,x,2,": "csv_columns",
+    b"1,x,2,3": "csv_columns",
+    b"1,x": "csv_columns",
+    b"1,,2": {"a": 1.0},
+    b",x,2": {"c": "x"},
+    b" 1 , x,2 ": {"a": 1.0, "c": "x"},
+    b'"1",x,2': {"a": 1.0, "c": "x"},
+    b"": "empty",
+    b" ": "empty",
+    b"1,x,": "target_missing",
+    b"1,x,nan": "not_finite",
+    b"1_0,x,2": "field_type",
+    b"+1,x,2": "field_type",
+    b"1e3,z,2": "not_allowed",
+    b"1e3,x,2": {"a": 1000.0, "c": "x"},
+}
+
+
+@pytest.mark.parametrize("values", [("x",), ("x", "")])
+@pytest.mark.parametrize("columns", [False, True])
+def test_lines_that_are_nearly_whole(columns: bool, values: tuple[str, ...]) -> None:  # noqa: FBT001
+    """Each alone, and all together, several times over."""
+    features = (FeatureField("a", "number"), FeatureField("c", "category", values=values))
+    schema = Schema(features, LabelField("y", "number"))
+    decoder = Decoder(schema, Format("csv", ("a", "c", "y")), bound=1e15, columns=columns)
+    expected = list(LINES_OF_CSV.values())
+    alone = [decoder.decode([line]) for line in LINES_OF_CSV]
+    assert [found.faults[0][1].reason if found.faults else found.xs[0] for found in alone] == expected
+    together = decoder.decode(list(LINES_OF_CSV) * 50)
+    assert list(together.xs) == [found for found in expected if isinstance(found, dict)] * 50
+    assert [fault.reason for _, fault in together.faults] == [
+        found for found in expected if isinstance(found, str)
+    ] * 50
+    assert set(together.ys) == {2.0}

@@ -86,6 +86,15 @@ LEARNERS = {
 }
 
 
+def test_forked_versions_of_a_compiled_model_are_those_in_line(tmp_path: Path) -> None:
+    """Without a static copy, and long enough for the engine to begin: its state goes back to the model in the fork."""
+    worlds = [world_of(tmp_path / each, each, learner=ELEC2, events=6000) for each in (ALWAYS, NEVER)]
+    for world in worlds:
+        world.config.write_text(world.config.read_text().replace("static_after = 700\n", ""))
+    worlds[0].train()
+    assert_as_in_line(*worlds, bytes_too=True)
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_forked_versions_are_those_in_line(tmp_path: Path, name: str) -> None:
     learner, more = LEARNERS[name]

@@ -59,7 +59,10 @@ def engine_for(model: Any, layout: Layout, task: str, probabilities: bool) -> En
         return found
     if find_spec("numba") is None:
         return "numba is not installed"
-    engine = _made(found, layout)
+    try:
+        engine = _made(found, layout)
+    except Exception as error:  # noqa: BLE001 - river runs it all the same
+        return f"numba does not work here: {error}"
     engine.load(model)
     return engine
 

@@ -300,6 +300,17 @@ def test_numba_is_not_imported_before_it_is_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_numba_that_does_not_work_is_told(tmp_path: Path) -> None:
+    (tmp_path / "numba.py").write_text("raise ImportError('numpy is too new')", encoding="utf-8")
+    code = (
+        "import learners.compiled as c, learners.table as t; from river import linear_model;"
+        "found = c.engine_for(linear_model.LogisticRegression(), t.Layout(('a',), ('a',)), 'binary', True);"
+        "assert found == 'numba does not work here: numpy is too new', found"
+    )
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": path})
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     """A folder that is a file: no cache can be there."""
     nowhere = tmp_path / "file"

@@ -41,7 +41,7 @@ class Whole:
         self.fits = schema.unknown == "ignore" and self._struct is not _Unreadable
         self._decode = msgspec.json.Decoder(self._struct).decode
         self._width = len(form.columns)
-        self._lines = _lines(fields, form.columns) if self._csv and self.fits else None
+        self._line = _line(fields, form.columns) if self._csv and self.fits else None
         self.moment = _moment_getter(schema)
         self.arrival: Callable[[Any], Any] = lambda _: None
         if schema.times and schema.times.arrival:
@@ -54,10 +54,10 @@ class Whole:
                 return None
             if not self._csv:
                 return list(map(self._decode, events))
-            cells = None if self._lines is None else self._cells(text, len(events))
+            cells = None if self._line is None else self._cells(text, len(events))
             if cells is None or set(map(len, cells)) != {self._width}:
                 return None
-            return msgspec.convert(cells, self._lines, strict=False)  # type: ignore[no-any-return]
+            return msgspec.convert(cells, list[self._line], strict=False)  # type: ignore[name-defined]
         except UNREADABLE:
             return None
 
@@ -85,12 +85,12 @@ class Whole:
             return [found[0] if (found := self.many((event,))) else None for event in events]
         if not self._csv:
             return [self.one(event) for event in events]
-        cells = None if self._lines is None else self._cells(text, len(events))
+        cells = None if self._line is None else self._cells(text, len(events))
         return [None] * len(events) if cells is None else list(map(self._of_row, cells))
 
     def _of_row(self, cells: list[str]) -> Any:
         try:
-            return msgspec.convert([cells], self._lines, strict=False)[0] if len(cells) == self._width else None
+            return msgspec.convert(cells, self._line, strict=False) if len(cells) == self._width else None
         except UNREADABLE:
             return None
 
@@ -142,8 +142,8 @@ def _struct(fields: Sequence[tuple[str, str, Any, bool]]) -> Any:
     return msgspec.defstruct("Event", typed, rename=rename, gc=False)
 
 
-def _lines(fields: Sequence[tuple[str, str, Any, bool]], columns: Sequence[str]) -> Any:
-    """Return the type of many lines of CSV, each as its cells; None where an empty cell would not be told apart.
+def _line(fields: Sequence[tuple[str, str, Any, bool]], columns: Sequence[str]) -> Any:
+    """Return the type of a line of CSV as its cells; None where an empty cell would not be told apart.
 
     A line of blanks alone is no event, but could be a cell: with one column, lines are read one by one.
     """
@@ -156,7 +156,7 @@ def _lines(fields: Sequence[tuple[str, str, Any, bool]], columns: Sequence[str])
     for name, kind in typed:
         if kind is not Any and name != "id" and _takes_nothing(kind):  # an empty id is told apart when it is read
             return None
-    return list[made]  # type: ignore[valid-type]
+    return made
 
 
 def _takes_nothing(kind: Any) -> bool:

@@ -146,7 +146,9 @@ LINEAR_TABLE = (
         _vw,
         partial(interpreter, "vw"),
         same=False,
-        note="it has no StandardScaler: its adaptive, normalized, invariant rule instead; accuracy from an untimed run",
+        note="`--loss_function logistic -b 18`, one pass over text, no cache. It has no StandardScaler and cannot learn "
+        "the same: its default rule, adaptive, normalized and invariant, instead. Accuracy of what it predicts before "
+        "it learns, from a run of its own, untimed",
     ),
     Contestant("decode", "decode only: consume, Tidemark's columns", LARGE, NONE, NONE, _decoding(OWN), _decodes),
     Contestant("decode-written", "decode only: consume, msgspec, fromiter", LARGE, NONE, NONE, _decoding(WRITTEN)),
@@ -185,6 +187,6 @@ TREE_TABLE = (
         _capymoa,
         partial(interpreter, "capymoa"),
         same=False,
-        note="its Hoeffding tree is MOA's, not river's",
+        note="its Hoeffding tree is MOA's, not river's; its own test-then-train loop, all in Java",
     ),
 )

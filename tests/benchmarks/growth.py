@@ -18,7 +18,7 @@ from tests.benchmarks.cores import Cores, pinned
 from tests.benchmarks.environments import NotHad
 from tests.benchmarks.events import events_of
 from tests.benchmarks.machine import machine
-from tests.benchmarks.pauses import percentile, saving
+from tests.benchmarks.pauses import LADEN, laden, percentile, saving
 from tests.benchmarks.results import Section
 from tests.benchmarks.runs import LINEAR
 
@@ -86,8 +86,8 @@ def over_sizes(cores: Cores, scale: float) -> Iterator[dict[str, Any]]:
     for kilobytes in (max(1, int(each * scale)) for each in KILOBYTES):
         for way in ("line", "fork", "chosen"):
             with tempfile.TemporaryDirectory() as folder:
-                Path(folder, "ballast.py").write_text(BALLAST.format(numbers=kilobytes * 111), encoding="utf-8")
-                found = alone(saving, folder, "ballast:make", way, 2_000, 4.0, "200ms", cores=cores.every)
+                laden(folder, kilobytes)
+                found = alone(saving, folder, LADEN, way, 2_000, 4.0, "200ms", cores=cores.every)
             pauses = found.pop("pauses_ms")
             yield told(
                 {
@@ -99,25 +99,6 @@ def over_sizes(cores: Cores, scale: float) -> Iterator[dict[str, Any]]:
                     "longest_ms": percentile(pauses, 100),
                 }
             )
-
-
-BALLAST = '''"""A linear model that carries so many numbers with it: nine bytes each when they are saved."""
-
-import random
-
-from river import linear_model, optim, preprocessing
-
-
-class Laden(linear_model.LogisticRegression):
-    def __init__(self, optimizer):
-        super().__init__(optimizer=optimizer)
-        source = random.Random(7)
-        self.ballast = [source.random() for _ in range({numbers})]
-
-
-def make():
-    return preprocessing.StandardScaler() | Laden(optim.SGD(0.005))
-'''
 
 
 def engines() -> Iterator[tuple[str, str]]:

@@ -29,7 +29,8 @@ def grow(count: int) -> dict[str, Any]:
     from stream.screen import LogScreen  # noqa: PLC0415
     from stream.stop import Stop  # noqa: PLC0415
 
-    process, series = psutil.Process(), []
+    process = psutil.Process()
+    series: list[tuple[int, int]] = []
 
     class Watching(LogScreen):
         def training(self, vitals: Any, learner: Any) -> None:

@@ -15,7 +15,7 @@ HEAD = """# How fast
 
 Written by `make bench` from `benchmarks.json` beside it; do not edit. Compare ratios, not events a second: machines
 differ, and one machine differs from hour to hour. Contestants take turns in one run, each in a process of its own. A
-ratio is the median over rounds of two that ran in the same round, with the least and the most behind it.
+ratio is the median, over rounds, of two that ran in the same round; the least and the most stand behind it.
 
 All read the same events and learn them one by one, each predicted before it is learned. Who runs river's learner must
 be right exactly as often as a bare river loop over the same events, to one event; else its line says that it failed.

@@ -28,10 +28,11 @@ PAUSES = {
     "linear model": (LINEAR, 45_312, "100ms"),
     "Hoeffding tree": (measured.TREE, 45_312, "100ms"),
     "ARF with 10 trees": (ARF, 45_312, "1s"),
+    "linear model with 13 MB": ("ballast:make", 10_000, "1s"),
 }
 """Each with the events that it has learned before, and how often a version is saved: none waits for the one before."""
 
-SECONDS = {"linear model": 12.0, "Hoeffding tree": 12.0, "ARF with 10 trees": 40.0}
+SECONDS = {"linear model": 12.0, "Hoeffding tree": 12.0, "ARF with 10 trees": 40.0, "linear model with 13 MB": 40.0}
 
 COSTS = (
     ("linear model, columns", LINEAR, "auto", 5_000_000),
@@ -42,6 +43,8 @@ COSTS = (
 """Over how many events throughput with a version every five seconds is compared with none: for 15 s each or so."""
 
 SECONDS_MIN = 4.0
+
+LADEN_KILOBYTES = 13_000
 
 WITH, WITHOUT = "5s", "1h"
 
@@ -69,6 +72,7 @@ def measure(scale: float, rounds: int) -> Section:
 def pause(learner: str, way: str, before: int, seconds: float, every: str, cores: Cores) -> dict[str, Any]:
     """Return percentiles of the pause of one learner, in milliseconds."""
     with tempfile.TemporaryDirectory() as folder:
+        laden(folder, LADEN_KILOBYTES)
         found = alone(saving, folder, learner, way, before, seconds, every, cores=cores.every)
     pauses = found.pop("pauses_ms")
     told = {"saves": len(pauses), **{f"p{share}_ms": percentile(pauses, share) for share in (50, 99, 100)}, **found}
@@ -128,6 +132,31 @@ def cost(name: str, learner: str, engine: str, count: int, rounds: int, cores: C
                 print(name, every, json.dumps(done), file=sys.stderr)
     ratio = Ratio.of(rates[WITH], rates[WITHOUT])
     return {"learner": name, "count": count, "ratio": ratio.median, "least": ratio.least, "most": ratio.most}
+
+
+def laden(folder: str, kilobytes: int) -> None:
+    """Write the recipe `LADEN` beside the configuration: its state has so many kilobytes more than the model's."""
+    Path(folder, "ballast.py").write_text(BALLAST.format(numbers=kilobytes * 111), encoding="utf-8")
+
+
+LADEN = "ballast:make"
+BALLAST = '''"""A linear model that carries so many numbers with it: nine bytes each when they are saved."""
+
+import random
+
+from river import linear_model, optim, preprocessing
+
+
+class Laden(linear_model.LogisticRegression):
+    def __init__(self, optimizer):
+        super().__init__(optimizer=optimizer)
+        source = random.Random(7)
+        self.ballast = [source.random() for _ in range({numbers})]
+
+
+def make():
+    return preprocessing.StandardScaler() | Laden(optim.SGD(0.005))
+'''
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -146,9 +146,9 @@ LINEAR_TABLE = (
         _vw,
         partial(interpreter, "vw"),
         same=False,
-        note="`--loss_function logistic -b 18`, one pass over text, no cache. It has no StandardScaler and cannot learn "
-        "the same: its default rule, adaptive, normalized and invariant, instead. Accuracy of what it predicts before "
-        "it learns, from a run of its own, untimed",
+        note="`--loss_function logistic -b 18`, one pass over text, no cache. It has no StandardScaler, so it learns "
+        "otherwise: by its default rule, adaptive, normalized and invariant. Accuracy of what it predicts before it "
+        "learns, from a run of its own, untimed",
     ),
     Contestant("decode", "decode only: consume, Tidemark's columns", LARGE, NONE, NONE, _decoding(OWN), _decodes),
     Contestant("decode-written", "decode only: consume, msgspec, fromiter", LARGE, NONE, NONE, _decoding(WRITTEN)),

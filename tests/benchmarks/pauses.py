@@ -44,6 +44,9 @@ COSTS = (
 
 SECONDS_MIN = 4.0
 
+RATE_MIN = 30_000
+"""Events a second that are there at least, so that there are enough until the time is up."""
+
 LADEN_KILOBYTES = 13_000
 
 WITH, WITHOUT = "5s", "1h"
@@ -81,7 +84,7 @@ def pause(learner: str, way: str, before: int, seconds: float, every: str, cores
 
 
 def saving(folder: str, learner: str, way: str, before: int, seconds: float, every: str) -> dict[str, Any]:
-    """Train on some events, then as many more as take so many seconds, saving often; return pauses in milliseconds.
+    """Train on some events, then for so many seconds, saving often; return pauses in milliseconds.
 
     `bytes` are those of the last version, compressed; `raw_bytes` before that.
     """
@@ -103,9 +106,9 @@ def saving(folder: str, learner: str, way: str, before: int, seconds: float, eve
     measured.train(home, learner, f"file:{log}", engine, "every = '1h'")
     rate = max(before, 1_000) / watch.told()["seconds"]
     watch.forget()
-    more(int(rate * seconds) + 1_000)
+    more(int(max(2 * rate, RATE_MIN) * seconds))
     snapshots = f"every = '{every}'\n{WAYS[way]}"
-    head = measured.train(home, learner, f"file:{log}", engine, snapshots)
+    head = measured.train(home, learner, f"file:{log}", engine, snapshots, seconds=seconds)
     with Store.open(f"sqlite:///{folder}/tidemark.db") as store:
         raw = len(store.model("m").payload(head.version))
     pauses = [each * 1e3 for each in watch.longest()]

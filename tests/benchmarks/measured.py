@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -155,19 +154,8 @@ def engine_of_run(folder: Path, run: int) -> str:
         return engine_of(store.model("m"), run) or "nothing is said"
 
 
-def train(
-    folder: Path,
-    learner: str,
-    log: str,
-    engine: str,
-    snapshots: str,
-    more: str = "",
-    seconds: float | None = None,
-) -> Any:
-    """Train in this process to the end that the log has now, or for so many seconds; return head.
-
-    `snapshots` is in the table of that name, `more` after the source.
-    """
+def train(folder: Path, learner: str, log: str, engine: str, snapshots: str, more: str = "") -> Any:
+    """Train in this process to the end that the log has now; return head. `snapshots` is in its table, `more` after."""
     from stream.config import read_config  # noqa: PLC0415
     from stream.consumer import Options, consume  # noqa: PLC0415
     from stream.screen import LogScreen  # noqa: PLC0415
@@ -180,13 +168,7 @@ def train(
         f"metrics = {json.dumps(FIVE)}\n[snapshots]\nevery_events = 1_000_000_000\n{snapshots}\n",
         encoding="utf-8",
     )
-    stop = Stop()
-    timer = threading.Timer(seconds or 0.0, setattr, (stop, "requested", True))
-    timer.daemon = True
-    if seconds is not None:
-        timer.start()
-    head = consume(read_config(path), Options(until_end=True), stop, LogScreen("bench"))
-    timer.cancel()
+    head = consume(read_config(path), Options(until_end=True), Stop(), LogScreen("bench"))
     assert head is not None
     assert head.accounts.held == 0, head.accounts
     return head

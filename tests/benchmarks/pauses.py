@@ -106,9 +106,10 @@ def saving(folder: str, learner: str, way: str, before: int, seconds: float, eve
     measured.train(home, learner, f"file:{log}", engine, "every = '1h'")
     rate = max(before, 1_000) / watch.told()["seconds"]
     watch.forget()
+    watch.seconds_max = seconds
     more(int(max(2 * rate, RATE_MIN) * seconds))
     snapshots = f"every = '{every}'\n{WAYS[way]}"
-    head = measured.train(home, learner, f"file:{log}", engine, snapshots, seconds=seconds)
+    head = measured.train(home, learner, f"file:{log}", engine, snapshots)
     with Store.open(f"sqlite:///{folder}/tidemark.db") as store:
         raw = len(store.model("m").payload(head.version))
     pauses = [each * 1e3 for each in watch.longest()]

@@ -19,6 +19,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.saves = 0
+        self.seconds_max = float("inf")
         self._pauses: list[tuple[int, float]] = []
         self._began = self._busy = 0.0
         self._seconds = self._cpu_seconds = 0.0
@@ -36,6 +37,8 @@ class Watch:
                 self._began, self._busy = time.perf_counter(), time.process_time()
             found = learn(trainer, *arguments)
             self._learned_at = time.perf_counter()
+            if self._learned_at - self._began > self.seconds_max:
+                trainer.stop.requested = True
             return found
 
         def watched_save(trainer: Trainer, *arguments: Any, **more: Any) -> Any:

@@ -60,7 +60,7 @@ class Running:
     def run(self, xs: Table, ys: Sequence[Any]) -> Outputs | None:
         """Predict, then learn, event by event; return the answers, or None where river must do it."""
         self._seen += len(xs)
-        if self._seen <= WAIT and "numba" not in sys.modules:
+        if self._parts.static_since is not None or (self._seen <= WAIT and "numba" not in sys.modules):
             return None
         engine = self._fitting(xs.layout)
         if engine is None:
@@ -69,11 +69,8 @@ class Running:
             engine.load(self._parts.model)
             self._loaded = True
         weights = self._parts.weights
-        if self._parts.static_since is not None:
-            raw = engine.ask(xs)
-        else:
-            raw = engine.run(xs, ys, weights.column(xs) if weights else None)
-            self._ahead = self._ahead or raw is not None
+        raw = engine.run(xs, ys, weights.column(xs) if weights else None)
+        self._ahead = self._ahead or raw is not None
         return None if raw is None else self._outputs(raw)
 
     def by_river(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> list[Any]:

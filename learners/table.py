@@ -6,6 +6,7 @@ Invariant: a `Table` is a sequence of the very dicts that its rows are, a `Colum
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -65,6 +66,11 @@ class Layout:
 
     features: tuple[str, ...]
     numbers: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Names are interned, as those in rows are: a pickled state has each once."""
+        object.__setattr__(self, "features", tuple(map(sys.intern, self.features)))
+        object.__setattr__(self, "numbers", tuple(map(sys.intern, self.numbers)))
 
     @property
     def others(self) -> tuple[str, ...]:

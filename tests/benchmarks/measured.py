@@ -120,6 +120,7 @@ def consumer_of(bootstrap: str, topic: str) -> Any:
             "group.id": f"bench-{os.getpid()}-{time.time_ns()}",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
+            "fetch.queue.backoff.ms": 5,  # else who empties the queue faster than it fills waits a second
         }
     )
     consumer.subscribe([topic])

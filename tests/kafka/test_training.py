@@ -32,6 +32,7 @@ def test_elec2_from_kafka_into_postgresql(tmp_path: Path, shared_data: Path, kaf
     assert world.json("produce", str(shared_data / "elec2.csv.gz"))["events"] == 45_312
     world.train()
     assert_elec2(world, shared_data)
+    assert world.json("show", "head")["engine"] == world.json("status")["engine"] == "compiled"
     assert all(each["equal"] for each in world.json("verify", "all"))
     assert all(check["well"] is not False for check in world.json("doctor"))
 

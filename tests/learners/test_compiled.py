@@ -8,7 +8,6 @@ import gzip
 import math
 import os
 import pickle
-import struct
 import subprocess
 import sys
 from itertools import pairwise
@@ -19,29 +18,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from river import base, compose, utils
+from river import base, utils
 
 from learners.compiled import Engine, engine_for
 from learners.recipe import read_recipe
 from learners.table import Column, Layout, Table
+from tests.bits import bits
 
 RAISED = (ArithmeticError, TypeError, ValueError)
 SCALED = "preprocessing.StandardScaler() | "
-
-
-def bits(value: Any) -> Any:
-    """All that a part of a model keeps, with types, orders of keys, and the bits of numbers."""
-    if type(value) is float:
-        return struct.pack("<d", value)
-    if isinstance(value, compose.Pipeline):
-        value = dict(value.steps)
-    if isinstance(value, dict | utils.VectorDict):
-        return (type(value).__name__, [(key, bits(each)) for key, each in value.items()])
-    if isinstance(value, list | tuple):
-        return [bits(each) for each in value]
-    if hasattr(value, "__dict__") and type(value).__module__.startswith("river"):
-        return (type(value).__name__, bits(vars(value)))
-    return (type(value).__name__, repr(value))
 
 
 def ask(model: Any, x: dict[str, float]) -> float:

@@ -6,13 +6,12 @@ snapshot always holds the river model.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from learners.compiled import Engine, engine_for, hindrance
+from learners.compiled import Engine, engine_for, hindrance, loaded
 from learners.outputs import Outputs
 from learners.parts import Parts
 from learners.predictor import Predictor
@@ -24,7 +23,8 @@ from learners.table import Layout, Table
 LATER = "labels come later than their events"
 AT_QUESTION = "its unsupervised parts learn when it is asked"
 WAIT = 2000
-"""So many events a process leaves to river first: numba takes about as long to load as river for thirty thousand."""
+"""So many events a process leaves to river first: to load compiled code takes a tenth of a second and 60 MB. Where it
+must be compiled first, that is done beside us, and river goes on until it is there."""
 
 COPIED = "a static copy of it is made on the way"
 
@@ -53,6 +53,7 @@ class Running:
         self._predictor = predictor
         self._seen = 0
         self._looked = False
+        self._waiting = False  # until it is compiled
         self._steps: tuple[Prefix, Ahead] | None = None
         self._loaded = False  # the engine knows all that the model does
         self._ahead = False  # the engine knows more
@@ -60,7 +61,7 @@ class Running:
     def run(self, xs: Table, ys: Sequence[Any]) -> Outputs | None:
         """Predict, then learn, event by event; return the answers, or None where river must do it."""
         self._seen += len(xs)
-        if self._parts.static_since is not None or (self._seen <= WAIT and "numba" not in sys.modules):
+        if self._parts.static_since is not None or (self._seen <= WAIT and not loaded()):
             return None
         engine = self._fitting(xs.layout)
         if engine is None:
@@ -107,13 +108,14 @@ class Running:
 
     def _fitting(self, layout: Layout) -> Engine | None:
         """Return the engine for events of this layout, None if there is none."""
-        if layout != self._layout:
+        if layout != self._layout or self._waiting:
             self.touch()
             parts = self._parts
-            found: Engine | str = "not asked"
+            found: Engine | str | None = "not asked"
             if parts.pending is None and not parts.at_question and parts.board.rivals.static is None:
-                found = engine_for(parts.model, layout, parts.recipe.task, probabilities=parts.probabilities)
+                found = engine_for(parts.model, layout, parts.recipe.task)
             self._engine, self._layout = (None if isinstance(found, str) else found), layout
+            self._waiting = found is None
         return self._engine
 
     def _outputs(self, raw: np.ndarray) -> Outputs:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import psycopg
 import pytest
 
+from learners.compiled import ready
 from stream.log import Log
 from tests.kafka.broker import Broker
 from tests.kafka.nodes import NoBroker
@@ -51,6 +52,12 @@ def kafka() -> Iterator[Broker]:
 def own_kafka() -> Iterator[Broker]:
     """A broker of this test's own, which it may `stop()` and `start()`."""
     yield from _broker(own=True)
+
+
+@pytest.fixture(scope="session")
+def compiled_code() -> None:
+    """Compiled, and loaded into this process: models are compiled from the first event on."""
+    assert ready(300)
 
 
 @pytest.fixture

@@ -4,18 +4,19 @@ A river model that is recognised gets an *engine*. An engine takes its state fro
 and gives the state back: afterwards the model is what it would be, had it learned the events itself, to the order of
 its keys. Whatever is odd is left to river, with the state as it was: so exceptions and NaN are river's own.
 
-numba is imported when the first engine is made, not before.
+No numba here: an engine's kernels are compiled in a process of their own (`learners.compiled.library`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
 
-from learners.compiled.recognition import Found, recognise
+from learners.compiled.library import LIBRARIES, loaded, ready
+from learners.compiled.linear import LIBRARY, LinearEngine
+from learners.compiled.recognition import recognise
 from learners.table import Column, Layout, Table
 
 
@@ -41,37 +42,25 @@ class Engine(Protocol):
 
 
 def hindrance(model: Any, layout: Layout, task: str) -> str | None:
-    """Say why `engine_for` makes no engine, in words; None if it makes one. Imports no numba."""
+    """Say why `engine_for` makes no engine, in words; None if it makes one, now or once it is compiled."""
     found = recognise(model, layout, task)
-    if isinstance(found, str):
-        return found
-    return "numba is not installed" if find_spec("numba") is None else None
+    return found if isinstance(found, str) else LIBRARY.hindrance()
 
 
-def engine_for(model: Any, layout: Layout, task: str, probabilities: bool) -> Engine | str:  # noqa: ARG001, FBT001
+def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     """Return an engine for a river model and tables of this layout, loaded; or why there is none, in words.
 
-    A binary classifier answers by the probability of True, whether it is asked for `probabilities` or for labels:
-    river's label is True where that is more than one half.
+    None while it is being compiled, in a process beside this one: ask again later. A binary classifier answers by the
+    probability of True, whether it is asked for that or for labels: river's label is True where that is over one half.
     """
     found = recognise(model, layout, task)
     if isinstance(found, str):
         return found
-    if find_spec("numba") is None:
-        return "numba is not installed"
-    try:
-        engine = _made(found, layout)
-    except Exception as error:  # noqa: BLE001 - river runs it all the same
-        return f"numba does not work here: {error}"
+    if not LIBRARY.ready():
+        return LIBRARY.why
+    engine = LinearEngine(found, layout)
     engine.load(model)
     return engine
 
 
-def _made(found: Found, layout: Layout) -> Engine:
-    """Kernels are compiled when their module is imported: so late, since that takes its time."""
-    from learners.compiled.linear import LinearEngine  # noqa: PLC0415
-
-    return LinearEngine(found, layout)
-
-
-__all__ = ["Engine", "engine_for", "hindrance"]
+__all__ = ["LIBRARIES", "Engine", "engine_for", "hindrance", "loaded", "ready"]

@@ -1,12 +1,11 @@
-"""The loop of a linear model behind a scaler: river's operations in river's order, on arrays. Compiled at import.
+"""The loop of a linear model behind a scaler: river's operations in river's order, on arrays.
 
 A state has a row for each thing that is kept of features (`codes`). What river keeps under a key exists once its
 feature came; until then a row holds what river would begin with. Loops over features have no branches where that can
 be, so that they become vector instructions; sums are made one feature after the other, as river makes them: to add 0.0
 for what is missing changes no bit of a sum that began with 0.0.
 
-What costs: a view of a row within an event (numba counts who holds one), a function called from two places (it is not
-inlined), and one that returns from two places with arrays in its hands. Hence the long functions.
+What costs: a function called from two places (it is not inlined), a view of a row within an event. Hence the long ones.
 """
 
 from __future__ import annotations

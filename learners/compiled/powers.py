@@ -5,17 +5,12 @@ the true root, which is what a processor's root is. glibc's pow is within 0.54 u
 nearest number unless the true value is near the middle between two numbers; only there is it asked. Other libms may be
 worse: `quick` is 1 only where none of many values differed (`powers_differ`). The exponents are arguments: where one is
 known beforehand, LLVM takes a root or a product.
-
-Kernels that use this have it in their cache on disk, and numba looks for changes only in the module of a kernel: after
-a change here, change those, too.
 """
 
 from __future__ import annotations
 
 import math
 from typing import Any
-
-import numpy as np
 
 from learners.compiled.jit import inner, kernel
 
@@ -62,13 +57,16 @@ def squares(values: Any, out: Any, doubts: Any, two: float, quick: int) -> None:
             out[j] = values[j] ** two
 
 
-@kernel("int64(float64[::1], float64, float64)")
-def powers_differ(values: Any, half: float, two: float) -> int:
-    """Return how many quick roots and squares are not what pow gives."""
-    quick, right, doubts, differ = np.empty_like(values), np.empty_like(values), np.empty_like(values), 0
+@kernel("int64(float64[::1], float64[::1], float64[::1], float64[::1], float64, float64)")
+def powers_differ(values: Any, quick: Any, right: Any, doubts: Any, half: float, two: float) -> int:
+    """Return how many quick roots and squares are not what pow gives. The arrays after `values` are room for them."""
+    differ = 0
     roots(values, quick, doubts, half, 1)
     roots(values, right, doubts, half, 0)
-    differ += (quick != right).sum()
+    for j in range(len(values)):
+        differ += quick[j] != right[j]
     squares(values, quick, doubts, two, 1)
     squares(values, right, doubts, two, 0)
-    return differ + (quick != right).sum()
+    for j in range(len(values)):
+        differ += quick[j] != right[j]
+    return differ

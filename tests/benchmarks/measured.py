@@ -133,7 +133,9 @@ def tidemark(learner: str, log: str, engine: str, every: str, more: str = "") ->
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if COMPILED in engine:
-        import numba  # noqa: F401, PLC0415 - what others import is not measured either
+        from learners.compiled import ready  # noqa: PLC0415
+
+        assert ready(300)  # what others import is not measured either
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         head = train(Path(folder), learner, log, engine, f"every = '{every}'", more)

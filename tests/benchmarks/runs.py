@@ -24,14 +24,14 @@ def fill(bootstrap: str, topic: str, events: Iterable[bytes]) -> None:
 
 def tidemark(learner: str, bootstrap: str, topic: str, count: int, more: str = "") -> dict[str, Any]:
     """Train with snapshots, scores, baselines and proof, to the end; `more` follows the source in the configuration."""
-    import numba  # noqa: F401, PLC0415 - what a process imports is not measured
-
+    from learners.compiled import ready  # noqa: PLC0415
     from stream.config import read_config  # noqa: PLC0415
     from stream.consumer import Options, consume  # noqa: PLC0415
     from stream.screen import LogScreen  # noqa: PLC0415
     from stream.stop import Stop  # noqa: PLC0415
     from stream.trainer import Trainer  # noqa: PLC0415
 
+    assert ready(300)  # what a process compiles or loads is not measured
     took, busy = [], []
     train = Trainer.train
 

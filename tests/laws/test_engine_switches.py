@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numba  # noqa: F401 - where it is loaded, models are compiled from the first event on
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -61,6 +60,7 @@ OTHERS = {
 METRICS = {"binary": ["Accuracy", "LogLoss"], "multiclass": ["Accuracy"], "regression": ["MAE"]}
 ODD = [0.0, -0.0, 1.0, -1.0, 1e-300, 5e-324, 0.1, 2.0**53 + 2, 1e15, -1e15, 3.0, 3.0]
 HUGE = [1e160, -1e200, math.inf, 1e308]
+pytestmark = pytest.mark.usefixtures("compiled_code")
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,7 @@ import copy
 import csv
 import gzip
 import math
-import os
 import pickle
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from tests.bits import bits
 
 RAISED = (ArithmeticError, TypeError, ValueError)
 SCALED = "preprocessing.StandardScaler() | "
+pytestmark = pytest.mark.usefixtures("compiled_code")
 
 
 def ask(model: Any, x: dict[str, float]) -> float:
@@ -49,7 +47,7 @@ def bare(model: Any, xs: Any, ys: Any, weights: Any) -> list[float]:
 
 def made(text: str, width: int, task: str) -> tuple[Any, Engine]:
     model = read_recipe(text, task).build()
-    engine = engine_for(model, layout(width), task, probabilities=True)
+    engine = engine_for(model, layout(width), task)
     assert not isinstance(engine, str), engine
     return model, engine
 
@@ -222,7 +220,7 @@ def test_elec2_has_the_published_accuracy() -> None:
     ys = np.array([row[rows[0].index("class")] == "UP" for row in rows[1:]])
     shape = Layout(names, names)
     text = SCALED + "linear_model.LogisticRegression(optimizer=optim.SGD(.005))"
-    engine = engine_for(read_recipe(text, "binary").build(), shape, "binary", probabilities=True)
+    engine = engine_for(read_recipe(text, "binary").build(), shape, "binary")
     assert not isinstance(engine, str)
     answers = engine.run(Table(shape, numbers, {}), Column(ys), None)
     assert answers is not None
@@ -247,12 +245,12 @@ REASONS = {
 
 @pytest.mark.parametrize("text", REASONS)
 def test_what_is_not_compiled_is_told_why(text: str) -> None:
-    assert engine_for(read_recipe(text, "binary").build(), layout(2), "binary", probabilities=True) == REASONS[text]
+    assert engine_for(read_recipe(text, "binary").build(), layout(2), "binary") == REASONS[text]
 
 
 def test_features_that_are_no_numbers_are_told() -> None:
     model = read_recipe(SCALED + "linear_model.LogisticRegression()", "binary").build()
-    found = engine_for(model, Layout(("a", "b"), ("a",)), "binary", probabilities=True)
+    found = engine_for(model, Layout(("a", "b"), ("a",)), "binary")
     assert found == "features that are no numbers are not compiled (b)"
 
 
@@ -274,32 +272,3 @@ def test_asking_teaches_nothing() -> None:
 def test_labels_of_another_type_are_left_to_river(ys: Any) -> None:
     _, engine = made(SCALED + "linear_model.LogisticRegression()", 2, "binary")
     assert engine.run(Table(layout(2), np.ones((2, 2)), {}), ys, None) is None
-
-
-def test_numba_is_not_imported_before_it_is_needed() -> None:
-    code = (
-        "import sys, learners, learners.compiled as c, learners.table as t;"
-        "from river import tree; c.engine_for(tree.HoeffdingTreeClassifier(), t.Layout((), ()), 'binary', True);"
-        "assert 'numba' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_a_numba_that_does_not_work_is_told(tmp_path: Path) -> None:
-    (tmp_path / "numba.py").write_text("raise ImportError('numpy is too new')", encoding="utf-8")
-    code = (
-        "import learners.compiled as c, learners.table as t; from river import linear_model;"
-        "found = c.engine_for(linear_model.LogisticRegression(), t.Layout(('a',), ('a',)), 'binary', True);"
-        "assert found == 'numba does not work here: numpy is too new', found"
-    )
-    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
-    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": path})
-
-
-def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
-    """A folder that is a file: no cache can be there."""
-    nowhere = tmp_path / "file"
-    nowhere.touch()
-    code = "from learners.compiled.powers import powers_differ; import numpy; powers_differ(numpy.ones(1), 0.5, 2.0)"
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(nowhere / "below")}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import numba  # noqa: F401 - where it is loaded, models are compiled from the first event on
 import numpy as np
 import pytest
 
@@ -19,6 +18,7 @@ SCALED = "preprocessing.StandardScaler() | "
 LOGISTIC = SCALED + "linear_model.LogisticRegression(optimizer=optim.SGD(0.05), l2=0.001)"
 LINEAR = SCALED + "linear_model.LinearRegression(optimizer=optim.SGD(0.01))"
 METRICS = {"binary": ["Accuracy", "F1", "LogLoss", "ROCAUC"], "regression": ["MAE", "RMSE", "R2"]}
+pytestmark = pytest.mark.usefixtures("compiled_code")
 
 
 def events(seed: int, count: int, task: str, missing: float) -> tuple[list[dict[str, Any]], list[Any]]:

@@ -1,7 +1,7 @@
-"""Loops over arrays that numpy has no exact form of: compiled by numba where it is installed, and Python's bits anyway.
+"""Loops over arrays that numpy has no exact form of: compiled where models are, and Python's bits anyway.
 
 Each is a recurrence, whose order of sums decides the bits, or calls libm: numpy's own log and squares differ from it
-in the last bit now and then. They are written in plain Python and run so without numba. None reassociates its sums.
+in the last bit now and then. They are plain Python, and run so where they are not compiled. None reassociates its sums.
 """
 
 from __future__ import annotations
@@ -12,42 +12,54 @@ from typing import Any
 
 import numpy as np
 
+from learners.compiled.jit import kernel
+from learners.compiled.library import Library, loaded
+
+NAMES = {"d": "float64", "?": "boolean", "q": "int64", "l": "int64"}
+"""Types of kernels' arrays, by numpy's letters."""
+
+KINDS = {"f": "float64", "i": "int64", "F": "float64[::1]", "B": "boolean[::1]"}
+"""Types of a kernel: numbers, and arrays."""
+
+LIBRARY = Library("scores", "learners.bulk")
+
+
+def compiled() -> bool:
+    """Tell whether loops are compiled now. They begin to be once a model is: where river runs it, it takes the time."""
+    return LIBRARY.loaded or (loaded() and LIBRARY.ready())
+
 
 class Loop:
-    """A loop over arrays, compiled at its first call; its code is kept on disk."""
+    """A loop over arrays: compiled for some types of them, plain Python on others and while it is being compiled."""
 
-    in_use = False
-    """Whether any has been called: scores are made of arrays here, and numba is imported already."""
-
-    def __init__(self, plain: Callable[..., Any]) -> None:
+    def __init__(self, plain: Callable[..., Any], *signatures: str) -> None:
         self._plain = plain
         self.__doc__ = plain.__doc__
-        self._run: Callable[..., Any] | None = None
+        made = [kernel(each)(plain) for each in signatures]
+        self._kernels = {tuple(name for name, dimensions in each.takes if dimensions): each for each in made}
 
     def __call__(self, *args: Any) -> Any:
         """Run it."""
-        return self._first(*args) if self._run is None else self._run(*args)
-
-    def _first(self, *args: Any) -> Any:
-        Loop.in_use = True
-        try:
-            from numba import njit  # noqa: PLC0415 - a quarter of a second, for those who have arrays
-        except ImportError:
-            self._run = self.as_python
-            return self._run(*args)
-        try:
-            found = (run := njit(cache=True)(self._plain))(*args)
-        except Exception:  # noqa: BLE001 - whatever is wrong with the cache: without one, the loop is the same
-            found = (run := njit(self._plain))(*args)
-        self._run = run
-        return found
+        found = None
+        if compiled():
+            arrays = [each for each in args if isinstance(each, np.ndarray)]
+            found = self._kernels.get(tuple(NAMES.get(each.dtype.char, "") for each in arrays))
+            found = found if all(each.flags.c_contiguous for each in arrays) else None
+        return self.as_python(*args) if found is None else found(*args)
 
     def as_python(self, *args: Any) -> Any:
-        """Run it without numba, on Python's own numbers."""
+        """Run it as it stands, on Python's own numbers."""
         return self._plain(*[each.data if isinstance(each, np.ndarray) else each for each in args])
 
 
-@Loop
+def loop(*takes: str, returns: str = "") -> Callable[[Callable[..., Any]], Loop]:
+    """Mark a loop that is compiled for arguments of these kinds, each a letter of KINDS."""
+    results = ", ".join(KINDS[each] for each in returns)
+    result = f"Tuple(({results}))" if returns else "void"
+    return lambda plain: Loop(plain, *(f"{result}({', '.join(KINDS[each] for each in kinds)})" for kinds in takes))
+
+
+@loop("ffF", "ffB", returns="ff")
 def fold(n: float, average: float, values: np.ndarray) -> tuple[float, float]:
     """Return the count and the mean after the values, as river's stats.Mean: one update a value."""
     for value in values:
@@ -56,7 +68,7 @@ def fold(n: float, average: float, values: np.ndarray) -> tuple[float, float]:
     return n, average
 
 
-@Loop
+@loop("ffffffF", "ffffffB", returns="ffffff")
 def fold_thrice(n: float, a: float, m: float, b: float, k: float, c: float, values: np.ndarray) -> tuple[float, ...]:
     """Return three counts and means (n, a, m, b, k, c) after the same values, as `fold` does."""
     for value in values:
@@ -69,7 +81,7 @@ def fold_thrice(n: float, a: float, m: float, b: float, k: float, c: float, valu
     return n, a, m, b, k, c
 
 
-@Loop
+@loop("ffFF", returns="ff")
 def means(n: float, average: float, values: np.ndarray, before: np.ndarray) -> tuple[float, float]:
     """Write the mean before each value; return the count and the mean after all."""
     for place in range(len(values)):
@@ -79,7 +91,7 @@ def means(n: float, average: float, values: np.ndarray, before: np.ndarray) -> t
     return n, average
 
 
-@Loop
+@loop("BFffF")
 def log_losses(ys: np.ndarray, positive: np.ndarray, least: float, most: float, out: np.ndarray) -> None:
     """Write river's LogLoss of each event, by libm: labels, and probabilities of True, clamped."""
     last, loss = 0.0, 0.0
@@ -91,21 +103,21 @@ def log_losses(ys: np.ndarray, positive: np.ndarray, least: float, most: float, 
         out[place] = loss
 
 
-@Loop
+@loop("FF")
 def minus_logs(values: np.ndarray, out: np.ndarray) -> None:
     """Write -log of each value, by libm."""
     for place in range(len(values)):
         out[place] = -math.log(values[place])
 
 
-@Loop
+@loop("FfF")
 def powers(values: np.ndarray, exponent: float, out: np.ndarray) -> None:
     """Write each value to the power of the exponent, by libm, as Python does: x ** 2 is not always x * x."""
     for place in range(len(values)):
         out[place] = values[place] ** exponent
 
 
-@Loop
+@loop("ffffFF", returns="ffff")
 def squares_of(
     n: float, mean: float, spread: float, residual: float, ys: np.ndarray, numbers: np.ndarray
 ) -> tuple[float, float, float, float]:
@@ -121,7 +133,7 @@ def squares_of(
     return n, mean, spread, residual
 
 
-@Loop
+@loop("iffF", "iffB", returns="iff")
 def bound(n: int, total: float, spread: float, values: np.ndarray) -> tuple[int, float, float]:
     """Return the count, sum and squared differences of a confidence sequence after the values; NaN is none."""
     for each in values:
@@ -134,7 +146,7 @@ def bound(n: int, total: float, spread: float, values: np.ndarray) -> tuple[int,
     return n, total, spread
 
 
-@Loop
+@loop("iffFF", "iffBB", returns="iff")
 def bound_differences(
     n: int, total: float, spread: float, values: np.ndarray, others: np.ndarray
 ) -> tuple[int, float, float]:
@@ -149,7 +161,7 @@ def bound_differences(
     return n, total, spread
 
 
-@Loop
+@loop("BB", returns="iii")
 def count_trues(ys: np.ndarray, labels: np.ndarray) -> tuple[int, int, int]:
     """Return how often each of two columns of booleans is True, and how often both are."""
     first, second, both = 0, 0, 0

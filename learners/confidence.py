@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from learners.bulk import Loop, bound, bound_differences
+from learners.bulk import bound, bound_differences, compiled
 
 LEVEL = 0.95
 """Probability with which an interval holds at all moments; half of the rest for each side."""
@@ -74,7 +74,7 @@ class ConfidenceSequence:
 
     def add(self, values: Sequence[float] | np.ndarray) -> None:
         """Take in values in order, each in [low, high]; NaN is none."""
-        if Loop.in_use and isinstance(values, np.ndarray):
+        if compiled() and isinstance(values, np.ndarray):
             self.n, self.total, self.spread = bound(self.n, self.total, self.spread, values)
             return
         values = np.asarray(values, float)
@@ -96,7 +96,7 @@ class ConfidenceSequence:
 
     def add_differences(self, values: np.ndarray, others: np.ndarray) -> None:
         """Take in differences in order: of two floats, or of two booleans."""
-        if Loop.in_use:
+        if compiled():
             self.n, self.total, self.spread = bound_differences(self.n, self.total, self.spread, values, others)
         else:
             self.add(np.asarray(values, float) - np.asarray(others, float))

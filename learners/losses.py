@@ -63,7 +63,10 @@ def _squared(ys: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 
 def _squares(values: np.ndarray) -> np.ndarray:
     out = np.empty_like(values)
-    powers(values, 2.0, out)
+    try:
+        powers(values, 2.0, out)
+    except OverflowError:  # Python's; compiled, it is infinity
+        out[:] = np.inf
     return out
 
 

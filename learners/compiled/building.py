@@ -78,8 +78,8 @@ def compiled(kernels: list[Kernel]) -> Kept:
     for function in INNER:
         _replace(function, numba.njit(error_model="numpy", _nrt=False)(function))
     objects, symbols, needs = [], {}, set()
-    for kernel in kernels:
-        symbols[kernel.name], code, called = _code_of(kernel)
+    for place, kernel in enumerate(kernels):
+        symbols[kernel.name], code, called = _code_of(kernel, place)
         objects.append(code)
         needs |= called
     return Kept(tuple(objects), symbols, tuple(sorted(needs)))
@@ -93,8 +93,9 @@ def _replace(function: Any, by: Any) -> None:
                 setattr(module, name, by)
 
 
-def _code_of(kernel: Kernel) -> tuple[str, bytes, set[str]]:
+def _code_of(kernel: Kernel, place: int) -> tuple[str, bytes, set[str]]:
     """Return symbol, code, and what it calls outside."""
+    import llvmlite.binding as llvm  # type: ignore[import-untyped] # noqa: PLC0415 - as numba
     from numba.core import compiler, registry, sigutils  # noqa: PLC0415 - as numba
     from numba.core.compiler_lock import global_compiler_lock  # noqa: PLC0415
 
@@ -108,6 +109,9 @@ def _code_of(kernel: Kernel) -> tuple[str, bytes, set[str]]:
             target.typing_context, target.target_context, kernel.plain, takes, returns, flags, {}
         )
         made.library.enable_object_caching()
+        symbol = f"tidemark_{place}"
+        call = llvm.parse_assembly(kernel.call_of(symbol, made.fndesc.llvm_func_name))
+        made.library.add_llvm_module(call)
         made.library.finalize()
     module = made.library._final_module  # noqa: SLF001 - numba has no other way
     if any(".const.pickle" in each.name for each in module.global_variables):
@@ -115,7 +119,7 @@ def _code_of(kernel: Kernel) -> tuple[str, bytes, set[str]]:
     called = {_outside(each.name) for each in module.functions if each.is_declaration} - {""}
     if called - OUTSIDE:
         raise Refused(f"{kernel.name} calls {', '.join(sorted(called - OUTSIDE))}, which code without numba cannot")
-    return made.fndesc.llvm_func_name, made.library._get_compiled_object(), called  # noqa: SLF001
+    return symbol, made.library._get_compiled_object(), called  # noqa: SLF001
 
 
 def _outside(name: str) -> str:

@@ -293,21 +293,27 @@ def test_logarithms_and_squares_are_those_of_python() -> None:
     assert (values * values).tolist() != out.tolist()
 
 
-def test_a_loop_that_cannot_be_kept_on_disk_is_compiled_anyway() -> None:
-    made: dict[str, Any] = {}
-    exec("def double(x): return 2 * x", made)
-    assert bulk.Loop(made["double"])(21) == 42
+def test_what_a_loop_is_not_compiled_for_is_left_to_python(compiled_code: None) -> None:
+    assert bulk.compiled()
+    values = np.arange(6.0)
+    for odd in (values[::2], values[::2].astype(np.float32), values[::2].astype(int)):
+        assert repr(bulk.fold(0.0, 0.0, odd)) == "(3.0, 2.0)"
 
 
-def test_loops_are_the_same_without_numba() -> None:
+def test_loops_are_the_same_compiled_and_not(compiled_code: None) -> None:
     rng = np.random.default_rng(2)
     values, others, ys = rng.random(1_000), rng.random(1_000), rng.random(1_000) < 0.5
     fields = (
         (bulk.fold, (2.0, 0.5, values)),
+        (bulk.fold, (2.0, 0.5, ys)),
         (bulk.squares_of, (2.0, 0.5, 0.25, 0.125, values, others)),
         (bulk.bound, (0, 0.0, 0.0, np.where(ys, np.nan, values))),
+        (bulk.bound, (3, 1.0, 0.5, ys)),
+        (bulk.bound_differences, (3, 1.0, 0.5, values, np.where(ys, np.nan, others))),
+        (bulk.bound_differences, (3, 1.0, 0.5, ys, others < 0.5)),
         (bulk.count_trues, (ys, others < 0.5)),
         (bulk.fold_thrice, (0.0, 0.0, 3.0, 0.5, 1.0, 0.25, values)),
+        (bulk.fold_thrice, (0.0, 0.0, 3.0, 0.5, 1.0, 0.25, ys)),
         (bulk.means, (2.0, 0.5, values, np.empty(1_000))),
         (bulk.minus_logs, (values, np.empty(1_000))),
         (bulk.log_losses, (ys, values, 1e-15, 1 - 1e-15, np.empty(1_000))),

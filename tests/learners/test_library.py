@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -125,7 +125,6 @@ def test_code_that_is_not_whole_or_of_another_source_is_compiled_anew(make: Maki
     assert library.shelf.find() is None
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX")
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(
     make: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +160,9 @@ def test_without_numba_what_is_on_disk_runs(make: Making, monkeypatch: pytest.Mo
     assert other.why == other.hindrance() == "numba is not installed"
 
 
-def test_the_engine_takes_over_in_the_middle(make: Making, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_takes_over_in_the_middle(
+    compiled_code: None, make: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
     library = Library("linear", "learners.compiled.linear_kernel", "learners.compiled.powers")
     monkeypatch.setattr("learners.compiled.LIBRARY", library)
     xs, ys = events(3, 3000, "binary", 0.1)
@@ -182,3 +183,33 @@ def test_an_interpreter_that_cannot_be_started_is_told(make: Making, monkeypatch
     library = make(GOOD)
     assert not library.ready(300)
     assert str(library.why).startswith("its compiler cannot be started: ")
+
+
+def test_a_trainer_that_runs_compiled_never_imports_numba(compiled_code: None) -> None:
+    """Neither for the model nor for its scores; and code from disk runs from the first batch after the wait on."""
+    code = """
+import sys
+import numpy as np
+from learners import Learner, bulk, read_recipe
+from learners.running import WAIT
+from learners.table import Column, Layout, Table
+names, rng = ("a", "b"), np.random.default_rng(1)
+recipe = read_recipe("preprocessing.StandardScaler() | linear_model.LogisticRegression()", "binary")
+learner = Learner.new(recipe, features=names, metrics=["Accuracy", "LogLoss"], window=50)
+for batch in range(3):
+    learner.test_then_train(Table(Layout(names, names), rng.normal(size=(WAIT, 2)), {}), Column(rng.random(WAIT) < 0.5))
+    assert learner._running._loaded == (batch > 0)
+assert bulk.LIBRARY.loaded
+assert "llvmlite" in sys.modules
+assert "numba" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_numba_that_does_not_work_is_told(make: Making, tmp_path: Path) -> None:
+    (tmp_path / "numba.py").write_text("raise ImportError('numpy is too new')", encoding="utf-8")
+    library = make(GOOD)
+    assert not library.ready(300)
+    assert library.why == "numba does not work here: numpy is too new"
+    again = Library("tried", *library.modules)
+    assert again.hindrance() == library.why

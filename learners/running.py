@@ -120,5 +120,11 @@ class Running:
 
     def _outputs(self, raw: np.ndarray) -> Outputs:
         """Put the answers of an engine into columns."""
-        task = self._parts.recipe.task
+        assert self._engine is not None, "it has answered"
+        task, classes = self._parts.recipe.task, self._engine.classes
+        if raw.ndim > 1:
+            if not np.isnan(raw).any() and classes:
+                return Outputs.of_table(classes, raw)
+            known = [[each for each in zip(classes, row, strict=True) if each[1] == each[1]] for row in raw.tolist()]
+            return Outputs.of_probabilities(list(map(dict, known)))
         return Outputs.of_positives(raw) if task == "binary" else Outputs.of_floats(raw)

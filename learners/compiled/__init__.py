@@ -14,14 +14,22 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from learners.compiled.library import LIBRARIES, loaded, ready
-from learners.compiled.linear import LIBRARY, LinearEngine
+from learners.compiled.bayes import BayesEngine
+from learners.compiled.library import LIBRARIES, Library, loaded, ready
+from learners.compiled.linear import LinearEngine
 from learners.compiled.recognition import recognise
 from learners.table import Column, Layout, Table
+
+MODULES = ("powers", "scaling_kernel", "linear_kernel", "bayes_kernel")
+LIBRARY = Library("engines", *(f"learners.compiled.{each}" for each in MODULES))
 
 
 class Engine(Protocol):
     """What learns in the place of a river model, between `load` and `store`."""
+
+    @property
+    def classes(self) -> Sequence[Any]:
+        """Classes in the order of the columns of answers; none where these have one dimension."""
 
     def load(self, model: Any) -> None:
         """Take the state over from the model, whatever it is."""
@@ -29,8 +37,9 @@ class Engine(Protocol):
     def run(self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None) -> np.ndarray | None:
         """Predict, then learn, event by event; what weighs nothing is not learned. Return the answers, float64.
 
-        Of shape (events,): the probability of True of a binary classifier, the number of a regressor. None if anything
-        is odd (a number that is not finite in state or answer, labels of another type, what river would raise at):
+        Of shape (events,): the probability of True of a binary classifier, the number of a regressor. Or of shape
+        (events, classes): probabilities, NaN of a class that was not known when an event was asked. None if anything is
+        odd (a number that is not finite in state or answer, labels of another type, what river would raise at):
         then the state is what it was before.
         """
 
@@ -58,7 +67,8 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
         return found
     if not LIBRARY.ready():
         return LIBRARY.why
-    engine = LinearEngine(found, layout)
+    linear = found.linear
+    engine = BayesEngine(found, layout) if linear is None else LinearEngine(found, linear, layout)
     engine.load(model)
     return engine
 

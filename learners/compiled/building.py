@@ -138,7 +138,7 @@ def _try(library: Library, kept: Kept) -> None:
     """Load the code as others will, and run it on zeros."""
     engine = load(kept)
     for kernel in library.kernels():
-        kernel.bind(engine.get_function_address(kept.symbols[kernel.name]))
+        kernel.bind(engine.get_function_address(kept.symbols[kernel.name]), engine)
         kernel(*(_zeros(name, dimensions) for name, dimensions in kernel.takes))
 
 

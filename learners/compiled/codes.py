@@ -5,6 +5,9 @@ from __future__ import annotations
 COUNT, MEAN, VAR, ROOT, WEIGHT, KNOWN, FIRST, SECOND, CUMULATED = range(9)
 """Scaler: events, mean, variance and its root. Model: weight; is there one; the optimizer's sums; cumulated l1."""
 
+LOW, HIGH = range(2)
+"""Another scaler: the least and the greatest of each feature."""
+
 INTERCEPT, CUMULATED_MAX, STEPS = range(3)
 """Numbers that are not of a feature."""
 
@@ -14,7 +17,9 @@ HERE, SEEN, DOUBT, MOVE, HELP, MORE = range(6)
 SCALING, STEPPING, LOSS, LINK, QUICK = range(5)
 """What is chosen: a scaler, an optimizer, a loss, a mean function; whether roots may be taken the quick way."""
 
-PLAIN, CENTERED, STANDARD = range(3)
+PLAIN, CENTERED, STANDARD, AHEAD = range(4)
+"""No scaler; one that only centers; one that scales; others, which went ahead."""
+
 SGD, ADAGRAD, ADAM, FTRL = range(4)
 LOG, HINGE, FOCAL, SQUARED, ABSOLUTE, CAUCHY, INSENSITIVE, QUANTILE, HUBER, POISSON = range(10)
 IDENTITY, SIGMOID, EXPONENTIAL = range(3)

@@ -50,9 +50,11 @@ class Kernel:
         self._arrays = [(SCALARS[name][1], dimensions) for name, dimensions in self.takes]
         self._blocks: list[tuple[bytearray, int]] = []
         self._native: Any = None
+        self._code: Any = None
 
-    def bind(self, address: int) -> None:
-        """Let calls go to the code at this address: a function of a pointer to a block, as `call_of` lays it out."""
+    def bind(self, address: int, code: Any) -> None:
+        """Let calls go to this address: a function of a pointer to a block, laid out by `call_of`. `code` is kept."""
+        self._code = code  # in memory, as long as it may be called
         self._native = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
 
     def __call__(self, *args: Any) -> Any:

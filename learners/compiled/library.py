@@ -51,7 +51,6 @@ class Library:
         self.why: str | None = None
         self.loaded = False
         self._compiler: Compiler | None = None
-        self._engine: Any = None  # keeps the code in memory
         LIBRARIES.append(self)
 
     def ready(self, wait_s: float = 0.0) -> bool:
@@ -99,9 +98,9 @@ class Library:
 
     def _load(self, kept: Kept) -> bool:
         try:
-            self._engine = load(kept)
+            code = load(kept)
             for kernel in self.kernels():
-                kernel.bind(self._engine.get_function_address(kept.symbols[kernel.name]))
+                kernel.bind(code.get_function_address(kept.symbols[kernel.name]), code)
         except Exception as error:  # noqa: BLE001 - river runs it all the same
             self.why = f"its compiled code cannot be loaded: {error}"
             return False

@@ -18,6 +18,7 @@ import numpy as np
 from learners.compiled import codes
 from learners.compiled.jit import inner, kernel
 from learners.compiled.powers import roots, squares
+from learners.compiled.scaling_kernel import center, rescale, standardize
 
 
 @inner
@@ -77,34 +78,6 @@ def gradient(loss: int, y: float, raw: float, options: Any) -> float:
     if loss == codes.HUBER:
         return rest if abs(rest) <= a else a if rest > 0.0 else -a
     return math.exp(raw) - y
-
-
-@inner
-def standardize(xs: Any, event: int, here: Any, means: Any, variances: Any, deviations: Any, seen: Any) -> None:
-    """Put what a StandardScaler makes of an event into `seen`; 0.0 for what is missing."""
-    for j in range(len(here)):
-        value = (xs[event, j] - means[j]) / deviations[j]
-        seen[j] = value if (variances[j] != 0.0) & (here[j] != 0.0) else 0.0
-
-
-@inner
-def center(xs: Any, event: int, here: Any, means: Any, seen: Any) -> None:
-    """Put an event less the means (0.0 where nothing is scaled) into `seen`; 0.0 for what is missing."""
-    for j in range(len(here)):
-        seen[j] = xs[event, j] - means[j] if here[j] != 0.0 else 0.0
-
-
-@inner
-def rescale(xs: Any, event: int, here: Any, counts: Any, means: Any, variances: Any) -> None:
-    """Let the scaler learn an event: StandardScaler.learn_one."""
-    for j in range(len(here)):
-        counts[j] += here[j]
-    for j in range(len(here)):
-        x, count, mean, var = xs[event, j], counts[j], means[j], variances[j]
-        moved = mean + (x - mean) / count
-        varied = var + ((x - mean) * (x - moved) - var) / count
-        means[j] = moved if here[j] != 0.0 else mean
-        variances[j] = varied if here[j] != 0.0 else var
 
 
 @inner
@@ -228,14 +201,15 @@ def run(
 ) -> bool:
     """Ask, then teach, event by event; return whether all went as it would in river without a word.
 
-    `xs` is of shape (events, features), NaN where one is missing. `rates`: of intercept, weights, weights once
-    it is done, for each step. No `ys`: ask only. What weighs nothing is asked only.
+    `xs` is of shape (events, features), NaN where one is missing; or of twice as many events: after all as they are
+    asked, all as they are taught, by scalers that went ahead. `rates`: of intercept, weights, weights once it is done,
+    for each step. No `ys`: ask only. What weighs nothing is asked only.
     """
     here, seen, doubts = room[codes.HERE], room[codes.SEEN], room[codes.DOUBT]
     weights, known = state[codes.WEIGHT], state[codes.KNOWN]
     counts, means, variances, deviations = state[codes.COUNT], state[codes.MEAN], state[codes.VAR], state[codes.ROOT]
     scaling, at, unknown = choices[codes.SCALING], 0, 1
-    for event in range(len(xs)):
+    for event in range(len(answers)):
         for j in range(len(here)):
             here[j] = 0.0 if math.isnan(xs[event, j]) else 1.0
         if scaling == codes.STANDARD:
@@ -247,13 +221,14 @@ def run(
             return False
         if len(ys) == 0 or ws[event] == 0.0:
             continue
-        if scaling != codes.PLAIN:
-            rescale(xs, event, here, counts, means, variances)
         if scaling == codes.STANDARD:
+            rescale(xs, event, here, counts, means, variances)
             roots(variances, deviations, doubts, options[codes.HALF], choices[codes.QUICK])
             standardize(xs, event, here, means, variances, deviations, seen)
-        elif scaling == codes.CENTERED:
-            center(xs, event, here, means, seen)
+        elif scaling != codes.PLAIN:
+            if scaling == codes.CENTERED:
+                rescale(xs, event, here, counts, means, variances)
+            center(xs, event + len(xs) - len(answers), here, means, seen)
         if unknown > 0:
             unknown = begin(here, known, weights, options[codes.INITIAL])
         raw = dot(weights, seen) + alone[codes.INTERCEPT]

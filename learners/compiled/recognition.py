@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from river import compose, linear_model, optim, preprocessing
+from river import compose, linear_model, naive_bayes, optim, preprocessing
 
+from learners.compiled import codes
 from learners.compiled.inputs import WHOLE_MAX
 from learners.table import Layout
 
@@ -40,42 +41,68 @@ SCHEDULERS = (optim.schedulers.Constant, optim.schedulers.InverseScaling, optim.
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What was recognised. `scaler` and `model` are names of steps, None for the model itself when it stands alone.
+class Linear:
+    """A linear model. Numbers of optimizer and loss are those of `codes`."""
 
-    Numbers of scaling, optimizer and loss are those of `linear_kernel`.
-    """
-
-    scaler: str | None
-    model: str | None
-    scaling: int
     optimizer: int
     loss: int
     options: tuple[float, ...]
     losses: tuple[float, ...]
     optimizers: tuple[float, ...]
 
-    def parts(self, model: Any) -> tuple[Any, Any]:
-        """Return scaler (or None) and linear model of a river model."""
-        if self.model is None:
-            return None, model
-        return None if self.scaler is None else model.steps[self.scaler], model.steps[self.model]
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was recognised: names of the steps of a pipeline, and the features that come to its model.
+
+    `selected`: the step that selects features. `ahead`: scalers that go ahead of the model. `scaler`: the one that a
+    linear model has within, in the way `scaling` (see `codes`). `model` is None for a model that stands alone. `names`
+    are in the order of the keys of what river's model is given. `linear` is None for a GaussianNB.
+    """
+
+    names: tuple[str, ...]
+    selected: str | None
+    ahead: tuple[str, ...]
+    scaler: str | None
+    scaling: int
+    model: str | None
+    linear: Linear | None
+
+    def last(self, model: Any) -> Any:
+        """Return the last step of a river model."""
+        return model if self.model is None else model.steps[self.model]
 
 
 def recognise(model: Any, layout: Layout, task: str) -> Found | str:
     """Return what is to be compiled, or why nothing is."""
     steps = _steps(model)
     last_name, last = steps[-1]
-    wrong = _wrong_model(last, task) or _wrong_scaler(steps[:-1]) or _wrong_features(layout)
-    if wrong is None:
+    bayes = type(last) is naive_bayes.GaussianNB
+    wrong = None if bayes else _wrong_model(last, task)
+    wrong = wrong or _wrong_steps(steps[:-1]) or _wrong_features(steps[0][1], layout)
+    if wrong is None and not bayes:
         wrong = _wrong_numbers(last) or _wrong_optimizer(last) or _wrong_rates(last)
     if wrong is not None:
         return wrong
-    scaling = 0 if len(steps) == 1 else 2 if steps[0][1].with_std else 1
+    selects = [str(name) for name, step in steps[:-1] if type(step) is compose.Select]
+    scalers = [(str(name), step) for name, step in steps[:-1] if type(step) is not compose.Select]
+    within = not bayes and [type(step) for _, step in scalers] == [preprocessing.StandardScaler]
+    scaling = codes.PLAIN if not scalers else codes.AHEAD
+    if within:
+        scaling = codes.STANDARD if scalers[0][1].with_std else codes.CENTERED
     return Found(
-        scaler=steps[0][0] if len(steps) > 1 else None,
-        model=last_name,
+        names=tuple(steps[0][1].keys) if selects else layout.numbers,
+        selected=selects[0] if selects else None,
+        ahead=() if within else tuple(name for name, _ in scalers),
+        scaler=scalers[0][0] if within else None,
         scaling=scaling,
+        model=last_name,
+        linear=None if bayes else _linear(last),
+    )
+
+
+def _linear(last: Any) -> Linear:
+    return Linear(
         optimizer=list(OPTIMIZERS).index(type(last.optimizer)),
         loss=list(LOSSES).index(type(last.loss)),
         options=(last.l2, last.l1, last.clip_gradient, last.initializer.value),
@@ -104,20 +131,27 @@ def _wrong_model(last: Any, task: str) -> str | None:
     return None
 
 
-def _wrong_scaler(first: list[tuple[str | None, Any]]) -> str | None:
-    if len(first) > 1:
-        return "several steps before the model are not compiled"
-    for _, step in first:
-        if type(step) is not preprocessing.StandardScaler:
-            return f"{type(step).__name__} is not compiled"
-        if step.window_size is not None:
-            return "StandardScaler with a window_size is not compiled"
+def _wrong_steps(first: list[tuple[str | None, Any]]) -> str | None:
+    for place, (_, step) in enumerate(first):
+        name = type(step).__name__
+        if type(step) is compose.Select:
+            if place > 0:
+                return "Select is compiled only as the first step"
+        elif type(step) not in {preprocessing.StandardScaler, preprocessing.MinMaxScaler}:
+            return f"{name} is not compiled"
+        elif step.window_size is not None:
+            return f"{name} with a window_size is not compiled"
     return None
 
 
-def _wrong_features(layout: Layout) -> str | None:
-    if layout.others:
-        return f"features that are no numbers are not compiled ({', '.join(layout.others)})"
+def _wrong_features(first: Any, layout: Layout) -> str | None:
+    if type(first) is compose.Select:
+        unknown = [name for name in first.keys if name not in layout.features]
+        if unknown:
+            return f"Select of what is no feature is not compiled ({', '.join(sorted(map(str, unknown)))})"
+    others = [name for name in layout.others if type(first) is not compose.Select or name in first.keys]
+    if others:
+        return f"features that are no numbers are not compiled ({', '.join(others)})"
     return None
 
 

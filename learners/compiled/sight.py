@@ -18,6 +18,11 @@ class Sight:
         self.order: list[int] = []
         self._rest = np.arange(width)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all features came."""
+        return not self._rest.size
+
     def see(self, numbers: np.ndarray, which: np.ndarray | None = None) -> None:
         """Take in events, NaN where a feature is missing: all of them, or those that are true in `which`."""
         if not self._rest.size:

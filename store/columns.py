@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import DateTime, Dialect, Text
+from sqlalchemy import Connection, DateTime, Dialect, Table, Text
 from sqlalchemy.types import TypeDecorator
 
 
@@ -83,3 +83,15 @@ class Words(TypeDecorator[str]):
         if value is None:
             return None
         return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def as_read(connection: Connection, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row that was written, as it will be read: without asking for it."""
+    dialect, found = connection.dialect, dict(values)
+    for name, value in values.items():
+        kind = table.c[name].type
+        if isinstance(kind, Json | Moment | Words):
+            found[name] = kind.process_bind_param(value, dialect)
+        if isinstance(kind, Json | Moment):
+            found[name] = kind.process_result_value(found[name], dialect)
+    return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -13,6 +15,7 @@ from store.types import HeldEvent
 
 _KEY = [held_events.c.model, held_events.c.topic, held_events.c.partition, held_events.c.offset]
 _NAMES = [field.name for field in fields(HeldEvent)]
+_fields = attrgetter(*_NAMES)
 
 
 def put(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
@@ -21,15 +24,17 @@ def put(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
         return
     statement = insert(connection, held_events)
     again = {name: statement.excluded[name] for name in _NAMES if held_events.c[name] not in set(_KEY)}
-    values = [{"model": model, **asdict(event)} for event in held]
-    connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=again), values)
+    connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=again), _values(model, held))
 
 
 def add(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
     """Keep held events; where one is kept at the same place already, that stays."""
     if held:
-        values = [{"model": model, **asdict(event)} for event in held]
-        connection.execute(insert(connection, held_events).on_conflict_do_nothing(), values)
+        connection.execute(insert(connection, held_events).on_conflict_do_nothing(), _values(model, held))
+
+
+def _values(model: str, held: Sequence[HeldEvent]) -> list[dict[str, Any]]:
+    return [{"model": model, **dict(zip(_NAMES, _fields(event), strict=True))} for event in held]
 
 
 def every(connection: Connection, model: str, limit: int | None) -> list[HeldEvent]:

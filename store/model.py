@@ -113,6 +113,11 @@ class ModelStore(Resumes, Rebuilds, Trials, Branches):
         with self._reading() as connection:
             return scores.along(connection, self.name, version, last)
 
+    def has_point(self, version: int, events: int) -> bool:
+        """Tell whether a version itself has a point of the score series after so many events."""
+        with self._reading() as connection:
+            return scores.has(connection, self.name, version, events)
+
     def held(self, *, limit: int | None = None) -> list[HeldEvent]:
         """Return held events by topic, partition and offset, at most `limit`."""
         with self._reading() as connection:

@@ -31,6 +31,12 @@ def add(connection: Connection, model: str, version: int, points: Sequence[Score
     connection.execute(insert(connection, score_points).on_conflict_do_nothing(), values)
 
 
+def has(connection: Connection, model: str, version: int, events: int) -> bool:
+    """Tell whether a version has a point after so many events."""
+    own = (score_points.c.model == model) & (score_points.c.version == version) & (score_points.c.events == events)
+    return connection.scalar(select(score_points.c.events).where(own)) is not None
+
+
 def along(connection: Connection, model: str, version: int, last: int | None = None) -> list[tuple[int, ScorePoint]]:
     """Return (version, point) for the lineage of a version, by events; at most the last so many."""
     snapshots.numbered(connection, model, version)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Table, and_, insert, select, update
 
 from store.blobs import BadEnvelope, Blob, put, unpack
+from store.columns import as_read
 from store.errors import BytesExpired, CorruptSnapshot, NoSuchModel, NoSuchVersion
 from store.schema import blobs, models, refs, segment_holds, segment_runs, versions
 from store.types import Accounts, Hold, NewVersion, Position, Proof, Run, Segment, Version
@@ -61,7 +62,8 @@ def insert_new(
 
 def insert_version(connection: Connection, version: Version, segment: Segment) -> Version:
     """Write a version whose blob is there already; return it as it will be read."""
-    connection.execute(insert(versions).values(_values(version)))
+    values = _values(version)
+    connection.execute(insert(versions), values)
     key = {"model": version.model, "version": version.version}
     runs = [
         {
@@ -90,7 +92,7 @@ def insert_version(connection: Connection, version: Version, segment: Segment) -
     ]
     _insert_all(connection, segment_runs, runs)
     _insert_all(connection, segment_holds, holds)
-    return numbered(connection, version.model, version.version)
+    return read(as_read(connection, versions, values))
 
 
 def numbered(connection: Connection, model: str, number: int) -> Version:
@@ -198,7 +200,7 @@ def segment(connection: Connection, model: str, number: int) -> Segment:
     )
 
 
-def read(entry: RowMapping) -> Version:
+def read(entry: Mapping[str, Any] | RowMapping) -> Version:
     """Return the version in a record of the table."""
     return Version(
         model=entry["model"],

@@ -5,7 +5,7 @@ Invariant: every event of a batch is either accepted or held, exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -248,9 +248,9 @@ class Gate:
 
     def _sift(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool) -> tuple[Span, Decoded]:
         """Hold what is known to be held; return the rest of the span, decoded, and put through the rules."""
-        if known and (places := [place for place, offset in enumerate(span.offsets) if offset in known]):
+        if known and (places := span.places(known)):
             verdicts.held.extend(self._hold(self._topic, span, place, known[span.offsets[place]]) for place in places)
-            span = _without(span, places)
+            span = span.without(places)
         decoded = self._decoder.decode(span.values, span.timestamps_ms)
         return span, decoded if self._sieve is None else self._sieve.sift(span, decoded, anew=anew)
 
@@ -293,9 +293,3 @@ def open_gate(
 def _as_recorded(recorded: Recorded) -> dict[tuple[str, int], Mapping[int, Fault]]:
     then = "as recorded"
     return {place: {at: Fault(reason, then) for at, reason in each.items()} for place, each in recorded.items()}
-
-
-def _without(span: Span, places: Iterable[int]) -> Span:
-    """Return the span without the events at these places."""
-    gone = set(places)
-    return span.part([place for place in range(len(span)) if place not in gone])

@@ -11,11 +11,14 @@ Invariants of every log (tests/laws/test_logs.py runs on each implementation):
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from itertools import chain, pairwise
+from typing import Any, Literal, Protocol
 
 from store.types import Cursor, TopicPosition
+from stream.lazy import Lazy
 
 EVENTS_PER_POLL_MAX = 500
 """Larger batches bring no speed and make a slow model deaf."""
@@ -67,15 +70,37 @@ class Span:
             at = slice(places.start, places.stop)
             stamps, keys = self.timestamps_ms[at], self.keys[at]
             return Span(self.partition, start, stop, self.offsets[at], self.values[at], stamps, keys)
+        offsets, values = self.offsets, self.values
         return Span(
             self.partition,
             start,
             stop,
-            [self.offsets[place] for place in places],
-            [self.values[place] for place in places],
-            [self.timestamps_ms[place] for place in places],
-            [self.keys[place] for place in places],
+            [offsets[place] for place in places],
+            [values[place] for place in places],
+            _at(self.timestamps_ms, places),
+            _at(self.keys, places),
         )
+
+    def without(self, places: Sequence[int]) -> Span:
+        """Return a span without the events at these places, which rise.
+
+        >>> span = Span(0, 5, 9, [5, 7, 8], [b"a", b"b", b"c"], [None, None, 3], [None, b"k", None])
+        >>> span.without([1]).values, span.without([1]).timestamps_ms, span.without([]).offsets
+        ([b'a', b'c'], [None, 3], [5, 7, 8])
+        """
+        left = [slice(before + 1, place) for before, place in pairwise((-1, *places, len(self)))]
+        columns = (self.offsets, self.values, self.timestamps_ms, self.keys)
+        return Span(self.partition, self.start, self.stop, *(_joined([each[at] for at in left]) for each in columns))
+
+    def places(self, offsets: Iterable[int]) -> list[int]:
+        """Return the places of the events that have one of these offsets; they rise.
+
+        >>> Span(0, 5, 9, [5, 7, 8], [b"a", b"b", b"c"], [None] * 3, [None] * 3).places({8, 6, 5})
+        [0, 2]
+        """
+        own, count = self.offsets, len(self.offsets)
+        found = [(bisect_left(own, offset), offset) for offset in sorted(offsets)]
+        return [place for place, offset in found if place < count and own[place] == offset]
 
     def cursor(self, before: Cursor) -> Cursor:
         """Return the partition's cursor after this span, given the one before it."""
@@ -228,7 +253,7 @@ def split(span: Span, stop: int) -> tuple[Span, Span | None]:
     """
     if span.stop <= stop:
         return span, None
-    count = sum(offset < stop for offset in span.offsets)
+    count = bisect_left(span.offsets, stop)
     return span.part(range(count), stop=stop), span.part(range(count, len(span)), start=stop)
 
 
@@ -242,11 +267,21 @@ def join(spans: Sequence[Span]) -> Span:
         spans[0].partition,
         spans[0].start,
         spans[-1].stop,
-        [offset for span in spans for offset in span.offsets],
-        [value for span in spans for value in span.values],
-        [stamp for span in spans for stamp in span.timestamps_ms],
-        [key for span in spans for key in span.keys],
+        _joined([span.offsets for span in spans]),
+        _joined([span.values for span in spans]),
+        _joined([span.timestamps_ms for span in spans]),
+        _joined([span.keys for span in spans]),
     )
+
+
+def _at(column: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
+    return column.at(places) if isinstance(column, Lazy) else [column[place] for place in places]
+
+
+def _joined(columns: Sequence[Sequence[Any]]) -> Any:
+    """Put the parts of a column together: one of lists, or one that is lazy throughout."""
+    lazy = [column for column in columns if isinstance(column, Lazy)]
+    return Lazy.joined(lazy) if len(lazy) == len(columns) else list(chain.from_iterable(columns))
 
 
 def record_hash(value: bytes) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,15 +63,17 @@ class Quarantine:
     def faults(self, topic: str, span: Span) -> dict[int, Fault]:
         """Return which offsets of a span are quarantined, and why; the first entry that means one is named."""
         faults: dict[int, Fault] = {}
+        offsets = span.offsets
         for entry, match in reversed(self._entries):
             if entry.topic != topic:
                 continue
             fault = Fault(QUARANTINED, f"entry {entry.entry}: {entry.why}")
             known_to = entry.resolved.get(span.partition, 0)
             for start, stop in entry.offsets.within(topic, span.partition, span.start, min(span.stop, known_to)):
-                faults.update((offset, fault) for offset in span.offsets if start <= offset < stop)
+                first, last = bisect_left(offsets, start), bisect_left(offsets, stop)
+                faults.update(dict.fromkeys(offsets[first:last], fault))
             if span.stop > known_to:
-                faults.update((span.offsets[i], fault) for i in match.places(span) if span.offsets[i] >= known_to)
+                faults.update((offsets[i], fault) for i in match.places(span) if offsets[i] >= known_to)
         return faults
 
 

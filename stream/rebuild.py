@@ -59,6 +59,7 @@ class Rebuilder:
     accept_gap: bool = False
     take_over: bool = False
     feed: Feed = field(init=False)
+    quarantine: Quarantine = field(init=False)
     earliest: Ends = field(default_factory=dict)
     ruinous: list[Hold] = field(default_factory=list)  # of the whole lineage: some were pending, and struck out later
 
@@ -77,7 +78,7 @@ class Rebuilder:
             take_over=self.take_over,
         )
         learner: Learner | None = None
-        tip = rebuild.tip
+        at = rebuild.tip
         for lap in range(1_000_000):
             rebuild = self._onto_lineage(rebuild)
             todo = self._todo(rebuild)
@@ -85,11 +86,13 @@ class Rebuilder:
                 break
             with closing(self.open_feed()) as self.feed:
                 self.earliest = self.feed.earliest()
-                if learner is None or tip != rebuild.tip:
-                    learner = learner_at(self.store, self.feed, self.config, self.store.version(rebuild.tip), self.tell)
+                self.quarantine = Quarantine(self.plan.revision, self.plan.entries, self.feed, self.config)
+                tip = self.store.version(rebuild.tip)
+                if learner is None or at != rebuild.tip:
+                    learner = learner_at(self.store, self.feed, self.config, tip, self.tell)
                 for version in todo:
-                    learner, rebuild = self._one(learner, rebuild, version)
-            tip = rebuild.tip
+                    learner, tip, rebuild = self._one(learner, tip, rebuild, version)
+            at = rebuild.tip
         return self.store.rebuild_swap(rebuild, who=who(), why=why), rebuild
 
     def _todo(self, rebuild: Rebuild) -> list[Version]:
@@ -119,12 +122,12 @@ class Rebuilder:
             return self.store.rebuild_back(rebuild, rebuild.base, rebuild.base)
         return self.store.rebuild_back(rebuild, tip.version, tip.covers)
 
-    def _one(self, learner: Learner, rebuild: Rebuild, version: Version) -> tuple[Learner, Rebuild]:
-        """Do again what a version did, without what is quarantined, and save it in the branch."""
-        tip = self.store.version(rebuild.tip)
+    def _one(
+        self, learner: Learner, tip: Version, rebuild: Rebuild, version: Version
+    ) -> tuple[Learner, Version, Rebuild]:
+        """Do again what a version did, without what is quarantined, and save it in the branch, after its tip."""
         if version.kind == "skip":
-            new = self._skipped(tip, version)
-            return learner, self.store.rebuild_save(rebuild, new)[1]
+            return learner, *self.store.rebuild_save(rebuild, self._skipped(tip, version))
         gate = self._gate(tip)
         again = open_gate(self.feed, self.config, Schema.from_json(tip.schema), live=False)
         taint = Taint(self.feed, gate, again, self.store)
@@ -137,12 +140,12 @@ class Rebuilder:
                 taint.find(segment, failed, lambda: None)
                 learner = learner_at(self.store, self.feed, self.config, tip, lambda _: None)
                 continue
-            return learner, self.store.rebuild_save(rebuild, new)[1]
+            return learner, *self.store.rebuild_save(rebuild, new)
 
     def _gate(self, tip: Version) -> Gate:
         schema = Schema.from_json(tip.schema)
         gate = open_gate(self.feed, self.config, schema, live=True, columns=self._in_columns(tip))
-        gate.quarantine = Quarantine(self.plan.revision, self.plan.entries, self.feed, self.config)
+        gate.quarantine = self.quarantine
         return gate
 
     def _in_columns(self, tip: Version) -> bool:
@@ -192,8 +195,7 @@ class Rebuilder:
             finally:
                 segment.extend(kept, verdicts, learner)
             self.tell(len(batch))
-        points = self.store.points(version.version, last=1)
-        if points and points[0][0] == version.version and points[0][1].events == version.accounts.learned:
+        if self.store.has_point(version.version, version.accounts.learned):
             learner.point()  # the last point of a series, at the end of a log
         gate.memory.write(learner.beside)
         new = new_version(learner, segment, self.run.run, self.config.hash, version.reason, version.kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,10 +48,11 @@ class Selector:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Selector:
         """Read back what `to_json` gave."""
-        offsets: dict[int, tuple[tuple[int, int], ...]] = {}
+        offsets: dict[int, list[tuple[int, int]]] = {}
         for partition, start, stop in value.get("offsets", ()):
-            offsets[partition] = (*offsets.get(partition, ()), (start, stop))
-        return cls(offsets, *(value.get(name) for name in ("from_us", "to_us", "key", "where")))
+            offsets.setdefault(partition, []).append((start, stop))
+        stretches = {partition: tuple(several) for partition, several in offsets.items()}
+        return cls(stretches, *(value.get(name) for name in ("from_us", "to_us", "key", "where")))
 
     def told(self) -> str:
         """Say it in words."""
@@ -117,9 +119,10 @@ class Matcher:
         places = list(range(len(span)))
         selector = self._selector
         if selector.offsets:
-            stretches = selector.offsets.get(span.partition, ())
-            offsets = span.offsets
-            places = [i for i in places if any(start <= offsets[i] < stop for start, stop in stretches)]
+            found: set[int] = set()
+            for start, stop in selector.offsets.get(span.partition, ()):
+                found.update(range(bisect_left(span.offsets, start), bisect_left(span.offsets, stop)))
+            places = sorted(found)
         if self._key is not None:
             places = [i for i in places if span.keys[i] == self._key]
         if self._timed and places:

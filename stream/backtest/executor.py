@@ -5,18 +5,14 @@ A journey is plain values that pickle, and gives plain values: whoever runs it c
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import queue
-import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 from stream.backtest.hear import Hear, Interrupted
 from stream.backtest.journey import Journey
+from stream.backtest.spawned import begun, context, unheard
 from stream.backtest.trial import Outcome
 
 LOOK_S = 0.1
@@ -50,10 +46,9 @@ class Processes:
 
     def run(self, journeys: Sequence[Journey], hear: Hear) -> Iterator[list[Outcome]]:
         """See `Executor.run`. When it is to stop, every process ends with its batch."""
-        context = multiprocessing.get_context("spawn")
         told, stop = context.Queue(), context.Event()
         with ProcessPoolExecutor(self.count, context, _begin, (told, stop)) as pool:
-            with _unheard():
+            with unheard():
                 waiting = {pool.submit(_go, journey) for journey in journeys}
             try:
                 while waiting:
@@ -69,29 +64,10 @@ class Processes:
                 raise
 
 
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """Begin processes that never hear of Ctrl-C, not even while they begin: it is for the one that makes them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _begin(told: Any, stop: Any) -> None:
-    """Begin a process: signals are for the one that made it, and when that one is killed, it ends."""
     global _told, _stop
     _told, _stop = told, stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    maker = multiprocessing.parent_process()
-    assert maker is not None
-    threading.Thread(target=_end_with, args=(maker,), daemon=True).start()
-
-
-def _end_with(maker: Any) -> None:
-    maker.join()
-    os._exit(1)
+    begun()
 
 
 class _Far:

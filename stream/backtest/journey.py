@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,13 @@ from stream.backtest.candidates import Candidate
 from stream.backtest.course import Course, Stretch, schema_of
 from stream.backtest.group import Group, grouped
 from stream.backtest.hear import Hear
+from stream.backtest.readahead import Errand, ReadAhead
 from stream.backtest.reading import Reading
 from stream.backtest.trial import Outcome, Trial
 from stream.backtest.whatif import WhatIf
 from stream.config import Config
 from stream.forms import why_rows
+from stream.gate import Verdicts
 from stream.genesis import making
 from stream.segment import OpenSegment
 from stream.sources import open_feed
@@ -38,7 +40,7 @@ class Journey:
     these begin with; `check`: their scores are compared with live ones on the way. `states` are those of trials that go
     on before the stretch `place`. `models` are the bytes of versions that take over on the way for the trials `rolled`.
     The candidate `first` has the baselines beside it. `close`: pending labels are revealed at the end. Trials that have
-    `parents` are to be kept as versions that follow these.
+    `parents` are to be kept as versions that follow these. `spare`: a process more may be begun, to read ahead.
     """
 
     config: Config
@@ -57,12 +59,14 @@ class Journey:
     answers: bool = False
     close: bool = True
     parents: Mapping[int, Version] = field(default_factory=dict)
+    spare: bool = False
 
     def go(self, hear: Hear) -> list[Outcome]:
         """Go along the course; return what each trial came to. Raises `LogLost`, `NotEqual`, `Interrupted`."""
         group = f"tidemark-{self.config.model.name}-backtest"
-        with closing(open_feed(self.config, until_end=True, group=group)) as feed:
-            columns = self._in_columns()
+        columns = self._in_columns()
+        with ExitStack() as stack:
+            feed = stack.enter_context(closing(open_feed(self.config, until_end=True, group=group)))
             reading = Reading(self.course, feed, self.config, self.entries, self.whatif, columns=columns)
             trials = [self._trial(number, each, feed.topics, reading) for number, each in self.candidates.items()]
             groups = self._groups(trials, reading, columns=columns)
@@ -72,7 +76,8 @@ class Journey:
                         each.take(verdicts)
                     hear.advance(len(verdicts.xs))
             else:
-                self._go_stretch_by_stretch(reading, trials, groups, hear)
+                ahead = stack.enter_context(self._ahead(group, reading)) if columns else None
+                self._go_stretch_by_stretch(reading, ahead, trials, groups, hear)
             for trial in trials:
                 if trial.segment is not None:
                     reading.remember(trial.learner.beside)
@@ -82,24 +87,43 @@ class Journey:
         return [trial.outcome(self.config.hash) for trial in trials]
 
     def _go_stretch_by_stretch(
-        self, reading: Reading, trials: Sequence[Trial], groups: Sequence[Group], hear: Hear
+        self,
+        reading: Reading,
+        ahead: ReadAhead | None,
+        trials: Sequence[Trial],
+        groups: Sequence[Group],
+        hear: Hear,
     ) -> None:
         kept_at = time.monotonic()
         for place in range(self.place, len(self.course.stretches)):
             if time.monotonic() - kept_at >= CHECKPOINT_S and not self.parents:
                 hear.keep(place, _kept(trials, reading))
                 kept_at = time.monotonic()
-            self._cover(self.course.stretches[place], reading, trials, groups, hear)
+            stretch = self.course.stretches[place]
+            read = reading.stretch(stretch) if ahead is None else ahead.stretch(place, hear)
+            self._cover(stretch, read, trials, groups, hear)
+
+    def _ahead(self, group: str, reading: Reading) -> AbstractContextManager[ReadAhead | None]:
+        """Let another process read, too, where that can be: what is kept as a version needs the records themselves."""
+        remembers = self.config.gate.duplicates is not None
+        if not self.spare or self.parents or remembers:
+            return nullcontext()
+        return ReadAhead(Errand(self.config, self.course, self.entries, group), self.place, reading)
 
     def _cover(
-        self, stretch: Stretch, reading: Reading, trials: Sequence[Trial], groups: Sequence[Group], hear: Hear
+        self,
+        stretch: Stretch,
+        read: Iterable[Verdicts],
+        trials: Sequence[Trial],
+        groups: Sequence[Group],
+        hear: Hear,
     ) -> None:
         for trial in trials:
             if stretch.version is not None:
                 trial.begin(stretch.version, asked_before(self.course.start))
             if stretch.model is not None and trial.number in self.rolled:
                 trial.take_over(self.models[stretch.model])
-        for verdicts in reading.stretch(stretch):
+        for verdicts in read:
             for group in groups:
                 group.take(verdicts)
             hear.advance(len(verdicts.batch))

@@ -18,6 +18,9 @@ from stream.runs import OpenRun
 EVENTS_FOR_MORE = 100_000
 """With fewer to learn in all, starting processes takes longer than what they save."""
 
+EVENTS_TO_READ_AHEAD = 1_000_000
+"""A process that reads ahead takes about as long to begin as a linear model to learn so many."""
+
 
 class Several:
     """A backtest for each range that was asked for, mostly one. Each begins and ends by itself.
@@ -51,6 +54,8 @@ class Several:
         """
         hear = _Hear(self, tell, stop)
         journeys = [_numbered(each, part.base) for part in self.parts for each in part.begin(self.hands(workers), hear)]
+        if len(journeys) == 1 < workers and self.total(1) >= EVENTS_TO_READ_AHEAD:
+            journeys = [replace(journeys[0], spare=True)]
         if journeys:
             for outcomes in executor(min(workers, len(journeys))).run(journeys, hear):
                 for outcome in outcomes:

@@ -5,11 +5,12 @@ A batch has thousands of messages: what is asked of each is asked by `map`, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from confluent_kafka import KafkaError, Message
 
+from stream.lazy import Lazy
 from stream.log import Span
 
 _Ask = Callable[[Message], Any]
@@ -19,39 +20,6 @@ _PARTITION: _Ask = Message.partition
 _OFFSET: _Ask = Message.offset
 _VALUE: _Ask = Message.value
 _KEY: _Ask = Message.key
-
-
-class Asked(Sequence[Any]):
-    """Values of messages that are asked for when somebody looks at them: most batches go by without."""
-
-    __slots__ = ("_ask", "_messages")
-
-    def __init__(self, messages: Sequence[Message], ask: _Ask) -> None:
-        self._messages = messages
-        self._ask = ask
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._ask, self._messages)
-
-    @overload
-    def __getitem__(self, place: int) -> Any: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Asked: ...
-
-    def __getitem__(self, place: int | slice) -> Any:
-        return Asked(self._messages[place], self._ask) if isinstance(place, slice) else self._ask(self._messages[place])
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __reduce__(self) -> Any:
-        return list, (list(self),)
 
 
 class Haul:
@@ -96,8 +64,8 @@ class Haul:
             max(end, last + 1),
             list(range(first, last + 1)) if dense else list(map(_OFFSET, messages)),
             values if all(values) else [value or b"" for value in values],
-            Asked(messages, _timestamp_ms),
-            Asked(messages, _KEY),
+            Lazy(messages, _timestamp_ms),
+            Lazy(messages, _KEY),
         )
 
 

@@ -22,6 +22,12 @@ LEARNERS = {
     "HoeffdingTreeClassifier": "tree.HoeffdingTreeClassifier()",
 }
 
+EVERY = 20_000
+"""So often a version is saved, in events; at most every five seconds."""
+
+LONGER = 5
+"""What is compiled is so many times as fast, and more: as many more events, and as many more between versions."""
+
 
 class Ground:
     """A broker with one topic, started when a part first asks for it."""
@@ -39,9 +45,25 @@ class Ground:
     @functools.cached_property
     def topic(self) -> str:
         """The topic with the events."""
+        return self.filled(self.events)
+
+    @functools.cached_property
+    def long_topic(self) -> str:
+        """A topic with the events `LONGER` times over."""
+        return self.filled(self.events * LONGER)
+
+    def filled(self, events: Sequence[bytes]) -> str:
+        """Return a topic with these events."""
         topic = self.broker.topic()
-        runs.fill(self.broker.bootstrap, topic, self.events)
+        runs.fill(self.broker.bootstrap, topic, events)
         return topic
+
+    def again(self, compare: Callable[..., None]) -> None:
+        """Compare what trains with what replays it: over more events where that is compiled, and a second is short."""
+        count, bootstrap = len(self.events), self.broker.bootstrap
+        linear, tree = LEARNERS.items()
+        compare(*linear, bootstrap, self.long_topic, count * LONGER, EVERY * LONGER, self.pairs)
+        compare(*tree, bootstrap, self.topic, count, EVERY, self.pairs)
 
     def close(self) -> None:
         """Remove the broker, if there is one."""
@@ -97,8 +119,7 @@ def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, pai
 
 
 def _rebuilding(ground: Ground) -> None:
-    for name, learner in LEARNERS.items():
-        rebuilding.compare(name, learner, ground.broker.bootstrap, ground.topic, len(ground.events), ground.pairs)
+    ground.again(rebuilding.compare)
 
 
 def _gate(ground: Ground) -> None:
@@ -109,14 +130,12 @@ def _gate(ground: Ground) -> None:
 
 
 def _backtesting(ground: Ground) -> None:
-    for name, learner in LEARNERS.items():
-        backtesting.compare(name, learner, ground.broker.bootstrap, ground.topic, len(ground.events), ground.pairs)
+    ground.again(backtesting.compare)
     backtesting.share(ground.broker.bootstrap, ground.topic, ground.pairs)
 
 
 def _delayed(ground: Ground) -> None:
-    timed = ground.broker.topic()
-    runs.fill(ground.broker.bootstrap, timed, delayed.with_times(ground.events))
+    timed = ground.filled(delayed.with_times(ground.events))
     for name, learner in LEARNERS.items():
         delayed.compare(name, learner, ground.broker.bootstrap, timed, len(ground.events), ground.pairs)
 

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.alone import alone
+from tests.benchmarks.runs import warm
 from tests.benchmarks.told import told
 
 CANDIDATES = 8
 RATES = [0.001 * (number + 1) for number in range(CANDIDATES)]
 
 
-def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, pairs: int) -> None:
-    """Train, and replay that by a backtest, each time in a process of its own; print the ratio of the loops."""
-    found = [alone(train_and_replay, learner, bootstrap, topic) for _ in range(pairs)]
-    print(f"\nBacktest of the live learner: {name}, from Kafka")
+def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, every: int, pairs: int) -> None:
+    """Train, and replay that by a backtest, each time in a process of its own; print the ratio of the loops.
+
+    A version is saved after `every` so many events, and after five seconds.
+    """
+    found = [alone(train_and_replay, learner, bootstrap, topic, every) for _ in range(pairs)]
+    print(f"\nBacktest of the live learner: {name}, {count:,} events from Kafka, a version every {every:,}")
     for who in ("train", "backtest"):
         print(f"  {who:<10} {told([count / each[who] for each in found], ',.0f')} events/s")
     print("  backtest to training (min, median, max; at least 1.2 is asked for)")
@@ -59,18 +63,18 @@ class Clock:
         return run
 
 
-def _configure(folder: str, learner: str, bootstrap: str, topic: str) -> Path:
+def _configure(folder: str, learner: str, bootstrap: str, topic: str, every: int = 20_000) -> Path:
     path = Path(folder) / "tidemark.toml"
     path.write_text(
         f"[model]\nname = 'm'\ntask = 'binary'\ntarget = 'class'\npositive = 'UP'\nlearner = '''{learner}'''\n"
         f"[source]\nlog = 'kafka://{bootstrap}/{topic}'\n[validation]\nmetrics = ['Accuracy']\n"
-        "[snapshots]\nevery_events = 20000\nevery = '5s'\n",
+        f"[snapshots]\nevery_events = {every}\nevery = '5s'\n",
         encoding="utf-8",
     )
     return path
 
 
-def train_and_replay(learner: str, bootstrap: str, topic: str) -> dict[str, Any]:
+def train_and_replay(learner: str, bootstrap: str, topic: str, every: int) -> dict[str, Any]:
     """Train to the end, replay it; return the seconds of both loops."""
     from stream.backtest.journey import Journey  # noqa: PLC0415
     from stream.config import read_config  # noqa: PLC0415
@@ -79,20 +83,22 @@ def train_and_replay(learner: str, bootstrap: str, topic: str) -> dict[str, Any]
     from stream.stop import Stop  # noqa: PLC0415
     from stream.trainer import Trainer  # noqa: PLC0415
 
+    warm()
     clock = Clock()
     Trainer.train = clock.timed("train", Trainer.train)  # type: ignore[method-assign]
     Journey.go = clock.timed("backtest", Journey.go)  # type: ignore[method-assign]
     _be_quiet()
     with tempfile.TemporaryDirectory() as folder:
-        path = _configure(folder, learner, bootstrap, topic)
+        path = _configure(folder, learner, bootstrap, topic, every)
         consume(read_config(path), Options(until_end=True), Stop(), LogScreen("m"))
-        assert _backtest(path, ["live"], 1).replays_live
+        assert _backtest(path, ["live"], None).replays_live
     return clock.took
 
 
 def many(bootstrap: str, topic: str) -> dict[str, Any]:
     """Carry out backtests of linear candidates: one by one, and all in one pass."""
     _be_quiet()
+    warm()
     clock = Clock()
     texts = [f"preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.SGD({lr}))" for lr in RATES]
     with tempfile.TemporaryDirectory() as folder:
@@ -107,6 +113,7 @@ def many(bootstrap: str, topic: str) -> dict[str, Any]:
 def in_two(bootstrap: str, topic: str) -> dict[str, Any]:
     """Carry out a backtest of trees in one process, and in two."""
     _be_quiet()
+    warm()
     clock = Clock()
     texts = [f"tree.HoeffdingTreeClassifier(grace_period={100 + 20 * number})" for number in range(CANDIDATES)]
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +124,7 @@ def in_two(bootstrap: str, topic: str) -> dict[str, Any]:
     return clock.took
 
 
-def _backtest(path: Path, learners: Sequence[str], workers: int) -> Any:
+def _backtest(path: Path, learners: Sequence[str], workers: int | None) -> Any:
     from stream.backtest.asked import Ask  # noqa: PLC0415
     from stream.commands.backtesting import carry_out, opened_anyway  # noqa: PLC0415
     from stream.stop import Stop  # noqa: PLC0415

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.alone import alone
+from tests.benchmarks.runs import warm
 from tests.benchmarks.told import told
 
 PARTS = 200
 """One event in so many is quarantined."""
 
 
-def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, pairs: int) -> None:
-    """Train and rebuild, each time in a process of its own, and print events a second and the ratio."""
-    found = [alone(train_and_rebuild, learner, bootstrap, topic, count) for _ in range(pairs)]
-    print(f"\nRebuild without one event in {PARTS}: {name}, from Kafka")
+def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, every: int, pairs: int) -> None:
+    """Train and rebuild, each time in a process of its own, and print events a second and the ratio.
+
+    A version is saved after `every` so many events, and after five seconds.
+    """
+    found = [alone(train_and_rebuild, learner, bootstrap, topic, count, every) for _ in range(pairs)]
+    print(f"\nRebuild without one event in {PARTS}: {name}, {count:,} events from Kafka, a version every {every:,}")
     for who in ("train", "rebuild"):
         print(f"  {who:<10} {told([count / each[who] for each in found], ',.0f')} events/s")
     print("  rebuild to training (min, median, max; at least 0.9 is asked for)")
@@ -26,7 +30,7 @@ def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, pai
         print(f"  ratio      {told([each[f'train{key}'] / each[f'rebuild{key}'] for each in found], '.3f')} {clock}")
 
 
-def train_and_rebuild(learner: str, bootstrap: str, topic: str, count: int) -> dict[str, Any]:
+def train_and_rebuild(learner: str, bootstrap: str, topic: str, count: int, every: int) -> dict[str, Any]:
     """Train to the end, quarantine some events from the first on, rebuild all; return the seconds of both loops."""
     from stream.commands.quarantining import add  # noqa: PLC0415
     from stream.commands.rebuilding import Wishes, rebuild  # noqa: PLC0415
@@ -38,6 +42,7 @@ def train_and_rebuild(learner: str, bootstrap: str, topic: str, count: int) -> d
     from stream.stop import Stop  # noqa: PLC0415
     from stream.trainer import Trainer  # noqa: PLC0415
 
+    warm()
     took = dict.fromkeys(("train", "train, processor", "rebuild", "rebuild, processor"), 0.0)
 
     def timed(name: str, work: Any) -> Any:
@@ -59,7 +64,7 @@ def train_and_rebuild(learner: str, bootstrap: str, topic: str, count: int) -> d
         path.write_text(
             f"[model]\nname = 'm'\ntask = 'binary'\ntarget = 'class'\npositive = 'UP'\nlearner = '''{learner}'''\n"
             f"[source]\nlog = 'kafka://{bootstrap}/{topic}'\n[validation]\nmetrics = ['Accuracy']\n"
-            "[snapshots]\nevery_events = 20000\nevery = '5s'\n",
+            f"[snapshots]\nevery_events = {every}\nevery = '5s'\n",
             encoding="utf-8",
         )
         head = consume(read_config(path), Options(until_end=True), Stop(), LogScreen("bench"))

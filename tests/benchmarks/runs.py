@@ -22,16 +22,22 @@ def fill(bootstrap: str, topic: str, events: Iterable[bytes]) -> None:
     writer.close()
 
 
+def warm() -> None:
+    """Load what runs compiled models, so that no clock holds it: a process that trains on has it loaded, too."""
+    from learners.compiled import ready  # noqa: PLC0415
+
+    assert ready(300)
+
+
 def tidemark(learner: str, bootstrap: str, topic: str, count: int, more: str = "") -> dict[str, Any]:
     """Train with snapshots, scores, baselines and proof, to the end; `more` follows the source in the configuration."""
-    from learners.compiled import ready  # noqa: PLC0415
     from stream.config import read_config  # noqa: PLC0415
     from stream.consumer import Options, consume  # noqa: PLC0415
     from stream.screen import LogScreen  # noqa: PLC0415
     from stream.stop import Stop  # noqa: PLC0415
     from stream.trainer import Trainer  # noqa: PLC0415
 
-    assert ready(300)  # what a process compiles or loads is not measured
+    warm()
     took, busy = [], []
     train = Trainer.train
 

@@ -1,0 +1,39 @@
+"""Processes of a backtest: spawned, so that none inherits a connection or a lock. The one that made them hears Ctrl-C.
+
+They end when that one is gone, however it went.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+context = multiprocessing.get_context("spawn")
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Begin processes that never hear of Ctrl-C, not even while they begin: it is for the one that makes them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def begun() -> None:
+    """Begin a process: signals are for the one that made it, and when that one is killed, it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    maker = multiprocessing.parent_process()
+    assert maker is not None
+    threading.Thread(target=_end_with, args=(maker,), daemon=True).start()
+
+
+def _end_with(maker: Any) -> None:
+    maker.join()
+    os._exit(1)

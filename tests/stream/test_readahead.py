@@ -1,0 +1,157 @@
+"""Reading ahead: what two processes read by turns is what one reads, in the same order; whatever goes wrong is told."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from learners.table import Column, Table
+from store.quarantine import Entry
+from store.types import Position
+from stream.backtest import readahead, several
+from stream.backtest.course import Course, lay_out
+from stream.backtest.range import Wishes
+from stream.backtest.readahead import Errand, ReadAhead
+from stream.backtest.reading import Reading
+from stream.backtest.whatif import WhatIf
+from stream.commands.backtesting import opened_anyway
+from stream.config import Config
+from stream.errors import LogMismatch, LogUnreachable
+from stream.feed import Feed
+from stream.gate import Verdicts
+from stream.sources import open_feed
+from tests.stream.test_backtest import LINEAR, SHORT, play, train
+from tests.world import World
+
+BEGIN_S_MAX = 120.0
+COUNT = 50_000
+ENTRIES: tuple[int, list[Entry]] = (0, [])
+
+
+class Silent:
+    def advance(self, events: int) -> None:
+        """See `Hear`."""
+
+    def keep(self, place: int, states: Any) -> None:
+        """See `Hear`."""
+
+
+def write(path: Path, count: int) -> None:
+    """Write events, every thousandth of which is at fault."""
+    source = random.Random(4)
+    with path.open("w", encoding="utf-8") as out:
+        for at in range(count):
+            event = {"a": source.gauss(0, 1), "b": source.gauss(0, 1), "y": source.random() < 0.5}
+            out.write("{\n" if at % 1000 == 7 else json.dumps(event) + "\n")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def laid_out(world: World) -> Iterator[tuple[Config, Course, Feed]]:
+    """A course of several stretches over a file that nobody has trained on."""
+    world.configure(log="file:events.jsonl", learner=LINEAR, more=SHORT)
+    write(world.folder / "events.jsonl", COUNT)
+    with (
+        opened_anyway(world.config) as (config, model),
+        closing(open_feed(config, until_end=True, group="test")) as feed,
+    ):
+        course = lay_out(model, feed, config, Wishes())
+        assert course is not None
+        assert len(course.stretches) >= 3
+        yield config, course, feed
+
+
+def plain(read: Iterable[Verdicts]) -> dict[str, list[Any]]:
+    """Return all that is learned, counted or told of a stretch, as plain values: however it came in batches."""
+    found: dict[str, list[Any]] = {"events": [], "held": [], "read": []}
+    for verdicts in read:
+        assert isinstance(verdicts.xs, Table)
+        assert isinstance(verdicts.ys, Column)
+        found["events"] += zip(verdicts.places(), verdicts.xs, verdicts.ys, strict=True)
+        found["held"] += ((each.offset, each.reason, each.detail, each.raw) for each in verdicts.held)
+        found["read"] += ((span.partition, offset) for span in verdicts.batch.spans for offset in span.offsets)
+    return found
+
+
+def alone(config: Config, course: Course) -> list[dict[str, list[Any]]]:
+    with closing(open_feed(config, until_end=True, group="test")) as feed:
+        reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
+        return [plain(reading.stretch(stretch)) for stretch in course.stretches]
+
+
+def begun(ahead: ReadAhead) -> None:
+    """Wait until the other process has read something."""
+    deadline = time.monotonic() + BEGIN_S_MAX
+    while not ahead.waiting:
+        assert time.monotonic() < deadline, "it does not begin"
+        time.sleep(0.01)
+
+
+def test_two_read_what_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
+    config, course, feed = laid_out
+    reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
+    found = []
+    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0, reading) as ahead:
+        for place in range(len(course.stretches)):
+            found.append(plain(ahead.stretch(place, Silent())))
+            if place == 0:
+                begun(ahead)
+    assert found == alone(config, course)
+    assert sum(len(stretch["held"]) for stretch in found) == COUNT / 1000
+    assert sum(len(stretch["read"]) for stretch in found) == COUNT
+
+
+def test_a_process_that_is_killed_is_told(
+    laid_out: tuple[Config, Course, Feed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readahead, "BATCHES_MAX", 1)
+    config, course, feed = laid_out
+    reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
+    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0, reading) as ahead:
+        list(ahead.stretch(0, Silent()))
+        begun(ahead)
+        second = ahead.stretch(1, Silent())
+        next(second)
+        ahead.process.kill()
+        with pytest.raises(LogUnreachable, match="without a word") as told:
+            list(second)
+    assert "--workers 1" in told.value.hint
+
+
+def test_what_goes_wrong_there_is_raised_here(laid_out: tuple[Config, Course, Feed]) -> None:
+    config, course, feed = laid_out
+    reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
+    at = course.stretches[1].position
+    other = Position({topic: replace(cursors, identity="another") for topic, cursors in at.topics.items()})
+    rest = (replace(stretch, position=other) for stretch in course.stretches[1:])
+    changed = replace(course, stretches=(course.stretches[0], *rest))
+    with ReadAhead(Errand(config, changed, ENTRIES, "test"), 0, reading) as ahead:
+        list(ahead.stretch(0, Silent()))
+        begun(ahead)
+        with pytest.raises(LogMismatch):
+            list(ahead.stretch(1, Silent()))
+
+
+def test_a_backtest_that_reads_ahead_replays_live(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several, "EVENTS_TO_READ_AHEAD", 0)
+    more = SHORT.replace("300", "10000")
+    world.configure(log="file:events.jsonl", learner=LINEAR, more=more)
+    write(world.folder / "events.jsonl", COUNT)
+    train(world)
+    one, two = play(world, workers=1), play(world, workers=2)
+    assert one.replays_live
+    assert two.replays_live
+    assert two.outcomes[0].scores == one.outcomes[0].scores
+    assert two.outcomes[0].held == one.outcomes[0].held == COUNT / 1000

@@ -16,7 +16,7 @@ from learners.predictor import Prediction
 from learners.probe import LOST, Judgement, Probe, check_metric, goodness_of, metric_of
 from learners.progressive import Scores
 from learners.recipe import Recipe, Task, read_recipe
-from learners.running import why_river
+from learners.running import code_on_disk, why_river
 from learners.tape import Culprit
 from learners.weights import Weights
 
@@ -44,6 +44,7 @@ __all__ = [
     "UnseededRecipe",
     "Weights",
     "check_metric",
+    "code_on_disk",
     "fitting",
     "goodness_of",
     "metric_of",

@@ -60,6 +60,11 @@ class Learner(Facts):
         self._running.touch()
         return self._parts
 
+    @property
+    def why_river(self) -> str | None:
+        """Why river runs the model on events in columns after all, once that is known."""
+        return self._running.why
+
     def switch(self, *, static: bool) -> None:
         """Make the model static from here on, or let it learn again."""
         self._parts.static_since = self.learned if static else None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from learners.compiled import Engine, engine_for, hindrance, loaded
+from learners.compiled import Engine, engine_for, hindrance, loaded, on_disk
 from learners.outputs import Outputs
 from learners.parts import Parts
 from learners.predictor import Predictor
@@ -40,6 +40,11 @@ def why_river(recipe: Recipe, layout: Layout, *, later: bool, at_question: bool,
     return hindrance(recipe.build(), layout, recipe.task)
 
 
+def code_on_disk() -> str:
+    """Say which compiled code is here already; where there is none yet, that is no hindrance."""
+    return ", ".join(on_disk()) or "none yet (it is compiled beside the first trainer, while river runs the model)"
+
+
 class Running:
     """Runs the model of a learner on events in columns, where it can be compiled.
 
@@ -47,6 +52,7 @@ class Running:
     """
 
     def __init__(self, parts: Parts, predictor: Predictor) -> None:
+        self.why: str | None = None  # why there is no engine, once that is known
         self._parts = parts
         self._engine: Engine | None = None
         self._layout: Layout | None = None
@@ -114,6 +120,7 @@ class Running:
             found: Engine | str | None = "not asked"
             if parts.pending is None and not parts.at_question and parts.board.rivals.static is None:
                 found = engine_for(parts.model, layout, parts.recipe.task)
+                self.why = found if isinstance(found, str) else None
             self._engine, self._layout = (None if isinstance(found, str) else found), layout
             self._waiting = found is None
         return self._engine

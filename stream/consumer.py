@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from learners import Recipe, read_recipe
+from learners import Learner, Recipe, read_recipe
 from store import ModelStore, Store
 from store.errors import HeadMoved, NoSuchModel, OwnerAlive, StoreMissing
 from store.owners import Claimant
@@ -25,11 +25,11 @@ from stream.config import Config
 from stream.environment import require_same
 from stream.errors import ConfigError, LearnerTainted, LogLost, OtherLineage, SnapshotLost
 from stream.feed import Feed, check_topics
-from stream.forms import events_max, told, why_rows
+from stream.forms import COMPILED, events_max, told, why_rows
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
 from stream.late import Late
-from stream.owner import Owner, who
+from stream.owner import Owner, Vitals, who
 from stream.quarantine import Quarantine
 from stream.runs import OpenRun, recorded
 from stream.schedule import Policy, Schedule
@@ -241,7 +241,7 @@ class _Consumer:
             stop=self.stop,
             run=run.run,
             config_hash=self.config.hash,
-            tell=self.screen.training,
+            tell=partial(self._tell, run),
             quarantine=lambda revision, entries: Quarantine(revision, entries, feed, self.config),
             late=Late(
                 lambda: open_feed(self.config, until_end=True, group=f"tidemark-{self.config.model.name}-late"),
@@ -250,6 +250,11 @@ class _Consumer:
             taint=Taint(feed, gate, open_gate(feed, self.config, schema, live=False), model),
             static=self.config.model.mode == "static",
         )
+
+    def _tell(self, run: OpenRun, vitals: Vitals, learner: Learner) -> None:
+        if learner.why_river is not None and run.result.get("engine") == COMPILED:
+            run.note(engine=told(learner.why_river))
+        self.screen.training(vitals, learner)
 
     def _train(self, model: ModelStore, run: OpenRun, epoch: int, recipe: Recipe, feed: Feed) -> Version:
         """Train from head, again and again as head is moved by others."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from learners.compiled.bayes import BayesEngine
-from learners.compiled.library import LIBRARIES, Library, loaded, ready
+from learners.compiled.library import LIBRARIES, Library, loaded, on_disk, ready
 from learners.compiled.linear import LinearEngine
 from learners.compiled.recognition import recognise
 from learners.table import Column, Layout, Table
@@ -73,4 +73,4 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     return engine
 
 
-__all__ = ["LIBRARIES", "Engine", "engine_for", "hindrance", "loaded", "ready"]
+__all__ = ["LIBRARIES", "Engine", "engine_for", "hindrance", "loaded", "on_disk", "ready"]

@@ -168,6 +168,11 @@ def loaded() -> bool:
     return any(each.loaded for each in LIBRARIES)
 
 
+def on_disk() -> list[str]:
+    """Return the names of the libraries whose code is kept here."""
+    return [each.name for each in LIBRARIES if each.shelf.find() is not None]
+
+
 def ready(wait_s: float) -> bool:
     """Tell whether all libraries may be called; wait so long at most for each that is being compiled."""
     for each in LIBRARIES:

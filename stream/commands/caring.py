@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from learners import read_recipe
+from learners import code_on_disk, read_recipe
 from learners.errors import LearnerError
 from store import ModelStore, Store
 from store.errors import StoreError
@@ -129,7 +129,8 @@ def _versions(config: Config, model: ModelStore) -> str:
 def _engine(config: Config, model: ModelStore) -> str:
     """Say who would run head's model."""
     head, _ = model.head()
-    return engine_told(why_rows(config, head.recipe, Schema.from_json(head.schema)))
+    why = why_rows(config, head.recipe, Schema.from_json(head.schema))
+    return engine_told(why) if why else f"{engine_told(why)}; code on disk: {code_on_disk()}"
 
 
 def _log(config: Config, model: ModelStore | None) -> str:

@@ -178,6 +178,23 @@ def test_the_engine_takes_over_in_the_middle(
     assert told(ways[0].seal()) == told(ways[1].seal())
 
 
+def test_why_it_is_not_compiled_is_told_once_that_is_known(
+    compiled_code: None, make: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = make("@kernel('int64(int64)')\ndef odd(x):\n    assert x\n    return x\n")
+    monkeypatch.setattr("learners.compiled.LIBRARY", library)
+    xs, ys = events(3, 600, "binary", 0.1)
+    ways = [made(LOGISTIC, "binary") for _ in range(2)]
+    for start in (0, 200, 400):
+        rows, labels = xs[start : start + 200], ys[start : start + 200]
+        ways[0].test_then_train(rows, labels)
+        ways[1].test_then_train(Table.of(LAYOUT, rows), Column(np.array(labels)))
+        assert (ways[1].why_river is None) == (start == 0)
+        assert not library.ready(300)
+    assert "may raise an exception" in str(ways[1].why_river)
+    assert told(ways[0].seal()) == told(ways[1].seal())
+
+
 def test_an_interpreter_that_cannot_be_started_is_told(make: Making, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     library = make(GOOD)

@@ -64,7 +64,8 @@ class Kernel:
             if not dimensions:
                 flat.append(value)
                 continue
-            if value.dtype is not dtype or value.ndim != dimensions or not value.flags.c_contiguous:
+            fits = value.dtype is dtype or value.dtype == dtype
+            if not fits or value.ndim != dimensions or not value.flags.c_contiguous:
                 raise TypeError(f"expected {dtype} in {dimensions} dimensions, contiguous, for {self.name}")
             flat += (_address_of(value), *value.shape)
         assert self._native is not None, "its library is ready"

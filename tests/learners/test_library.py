@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,6 +88,8 @@ def check(library: Library) -> None:
     assert xs.tolist() == [[float(i)] * 5 for i in range(3)]
     found = counts(np.array([True, False, True]), np.array([1, 2, 3]))
     assert (repr(found), fill(xs[1])) == ("(2, 6.5)", None)
+    read = pickle.loads(pickle.dumps((np.array([True, False, True]), np.array([1, 2, 3])), protocol=5))
+    assert repr(counts(*read)) == "(2, 6.5)"  # what comes from another process has a dtype of its own
     assert xs[1].tolist() == [7.0, *[math.inf] * 4]
     for wrong in (xs.T, xs[:, 1:], xs[0], xs.astype(np.float32)):
         with pytest.raises(TypeError, match="expected float64 in 2 dimensions, contiguous, for"):

@@ -14,7 +14,7 @@ import numpy as np
 from river import preprocessing
 
 from learners.compiled import codes, powers, scaling_kernel
-from learners.compiled.recognition import Found
+from learners.compiled.recognition import Found, chosen
 from learners.compiled.sight import Sight
 from learners.table import Layout, Table
 
@@ -103,7 +103,7 @@ class Steps:
         self._found = found
         self._layout = layout
         places = [layout.numbers.index(name) for name in found.names]
-        self._places = None if places == list(range(len(layout.numbers))) else np.array(places)
+        self._places = None if places == list(range(len(layout.numbers))) else np.array(places, dtype=np.intp)
         self._scalers: list[Scaler] = []
 
     def load(self, model: Any) -> bool:
@@ -118,7 +118,7 @@ class Steps:
             scaler = Standard(found.names, scaling) if standard else MinMax(found.names)
             scaler.load(step)
             self._scalers.append(scaler)
-        same = found.selected is None or tuple(model.steps[found.selected].keys) == found.names
+        same = found.selected is None or chosen(model.steps[found.selected], self._layout) == found.names
         return same and all(scaler.sound() for scaler in self._scalers)
 
     def numbers(self, xs: Table) -> np.ndarray | None:
@@ -129,7 +129,7 @@ class Steps:
             numbers = np.ascontiguousarray(xs.numbers, dtype=np.float64)
         else:
             numbers = np.ascontiguousarray(xs.numbers[:, self._places], dtype=np.float64)
-        return None if self._found.selected is not None and np.isnan(numbers).any() else numbers
+        return None if self._found.whole and np.isnan(numbers).any() else numbers
 
     def go(self, numbers: np.ndarray, ws: np.ndarray) -> np.ndarray | None:
         """Return events as they come to the model: all when they are asked, then, where they differ, when taught.

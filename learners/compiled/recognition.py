@@ -37,6 +37,8 @@ OPTIMIZERS: dict[type, tuple[str, ...]] = {
 }
 """The optimizers that are compiled, likewise."""
 
+SELECTIONS = {compose.Select, compose.Discard}
+
 SCHEDULERS = (optim.schedulers.Constant, optim.schedulers.InverseScaling, optim.schedulers.Optimal)
 
 
@@ -55,13 +57,15 @@ class Linear:
 class Found:
     """What was recognised: names of the steps of a pipeline, and the features that come to its model.
 
-    `selected`: the step that selects features. `ahead`: scalers that go ahead of the model. `scaler`: the one that a
-    linear model has within, in the way `scaling` (see `codes`). `model` is None for a model that stands alone. `names`
-    are in the order of the keys of what river's model is given. `linear` is None for a GaussianNB.
+    `selected`: the step that selects or discards features; with `whole` river raises where one is missing. `ahead`:
+    scalers that go ahead of the model. `scaler`: the one that a linear model has within, in the way `scaling` (see
+    `codes`). `model` is None for a model that stands alone. `names` are in the order of the keys of what river's model
+    is given. `linear` is None for a GaussianNB.
     """
 
     names: tuple[str, ...]
     selected: str | None
+    whole: bool
     ahead: tuple[str, ...]
     scaler: str | None
     scaling: int
@@ -84,21 +88,36 @@ def recognise(model: Any, layout: Layout, task: str) -> Found | str:
         wrong = _wrong_numbers(last) or _wrong_optimizer(last) or _wrong_rates(last)
     if wrong is not None:
         return wrong
-    selects = [str(name) for name, step in steps[:-1] if type(step) is compose.Select]
-    scalers = [(str(name), step) for name, step in steps[:-1] if type(step) is not compose.Select]
+    first_name, first = steps[0]
+    selects = type(first) in SELECTIONS
+    scalers = [(str(name), step) for name, step in steps[selects:-1]]
     within = not bayes and [type(step) for _, step in scalers] == [preprocessing.StandardScaler]
     scaling = codes.PLAIN if not scalers else codes.AHEAD
     if within:
         scaling = codes.STANDARD if scalers[0][1].with_std else codes.CENTERED
     return Found(
-        names=tuple(steps[0][1].keys) if selects else layout.numbers,
-        selected=selects[0] if selects else None,
+        names=chosen(first, layout),
+        selected=first_name if selects else None,
+        whole=type(first) is compose.Select,
         ahead=() if within else tuple(name for name, _ in scalers),
         scaler=scalers[0][0] if within else None,
         scaling=scaling,
         model=last_name,
         linear=None if bayes else _linear(last),
     )
+
+
+def chosen(first: Any, layout: Layout) -> tuple[str, ...]:
+    """Return the features that come to what follows a first step, in the order of their keys.
+
+    >>> chosen(compose.Discard("b"), Layout(("a", "b", "c"), ("a", "c")))
+    ('a', 'c')
+    """
+    if type(first) is compose.Select:
+        names: tuple[str, ...] = tuple(first.keys)  # type: ignore[arg-type] # those of features
+        return names
+    gone = first.keys if type(first) is compose.Discard else ()
+    return tuple([name for name in layout.features if name not in gone])
 
 
 def _linear(last: Any) -> Linear:
@@ -134,9 +153,9 @@ def _wrong_model(last: Any, task: str) -> str | None:
 def _wrong_steps(first: list[tuple[str | None, Any]]) -> str | None:
     for place, (_, step) in enumerate(first):
         name = type(step).__name__
-        if type(step) is compose.Select:
+        if type(step) in SELECTIONS:
             if place > 0:
-                return "Select is compiled only as the first step"
+                return f"{name} is compiled only as the first step"
         elif type(step) not in {preprocessing.StandardScaler, preprocessing.MinMaxScaler}:
             return f"{name} is not compiled"
         elif step.window_size is not None:
@@ -149,7 +168,7 @@ def _wrong_features(first: Any, layout: Layout) -> str | None:
         unknown = [name for name in first.keys if name not in layout.features]
         if unknown:
             return f"Select of what is no feature is not compiled ({', '.join(sorted(map(str, unknown)))})"
-    others = [name for name in layout.others if type(first) is not compose.Select or name in first.keys]
+    others = [name for name in chosen(first, layout) if name in layout.others]
     if others:
         return f"features that are no numbers are not compiled ({', '.join(others)})"
     return None

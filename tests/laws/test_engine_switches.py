@@ -59,6 +59,7 @@ STEPS = [
     f"{SCALED}preprocessing.MinMaxScaler() | ",
     "preprocessing.MinMaxScaler() | preprocessing.StandardScaler(with_std=False) | ",
     "compose.Select('f0') | ",
+    f"compose.Discard('f0', 'f7') | {SCALED}",
     "compose.Select('f1', 'f0') | preprocessing.MinMaxScaler() | ",
     f"compose.Select('f1', 'f0') | {SCALED}",
     f"compose.Select('f2', 'f0', 'f1') | {SCALED}{SCALED}",

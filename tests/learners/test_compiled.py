@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import base, utils
 
-from learners.compiled import Engine, engine_for
+from learners.compiled import Engine, engine_for, hindrance
 from learners.recipe import read_recipe
 from learners.table import Column, Layout, Table
 from tests.bits import bits
@@ -65,6 +65,7 @@ STEPS = [
     f"preprocessing.MinMaxScaler() | {SCALED}",
     f"{SCALED}preprocessing.MinMaxScaler() | preprocessing.StandardScaler(with_std=False) | ",
     f"compose.Select('f0') | {SCALED}",
+    f"compose.Discard('f0', 'f7') | {SCALED}",
 ]
 
 RATES = ["0.01", "1", "optim.schedulers.InverseScaling(0.1)", "optim.schedulers.Optimal(optim.losses.Hinge())"]
@@ -279,10 +280,24 @@ def test_what_is_not_compiled_is_told_why(text: str) -> None:
     assert engine_for(read_recipe(text, "binary").build(), layout(2), "binary") == REASONS[text]
 
 
-def test_features_that_are_no_numbers_are_told() -> None:
-    model = read_recipe(SCALED + "linear_model.LogisticRegression()", "binary").build()
-    found = engine_for(model, Layout(("a", "b"), ("a",)), "binary")
-    assert found == "features that are no numbers are not compiled (b)"
+NUMBERS_ONLY = "features that are no numbers are not compiled (b)"
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        ("", NUMBERS_ONLY),
+        ("compose.Select('a', 'b') | ", NUMBERS_ONLY),
+        ("compose.Select('a') | ", None),
+        ("compose.Discard('b') | ", None),
+        ("compose.Discard('a') | ", NUMBERS_ONLY),
+        ("compose.Select('a', 'x') | ", "Select of what is no feature is not compiled (x)"),
+        (f"{SCALED}compose.Discard('b') | ", "Discard is compiled only as the first step"),
+    ],
+)
+def test_which_features_are_compiled_is_told(steps: str, why: str | None) -> None:
+    model = read_recipe(f"{steps}linear_model.LogisticRegression()", "binary").build()
+    assert hindrance(model, Layout(("a", "b", "c"), ("a", "c")), "binary") == why
 
 
 def test_asking_teaches_nothing() -> None:

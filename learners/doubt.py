@@ -16,7 +16,7 @@ from learners.parts import Parts
 from learners.pending import Entry
 from learners.tape import Culprit, Tape
 from learners.trial import Trial
-from learners.witnesses import Broken, Witnesses, asked, is_sound
+from learners.witnesses import Broken, Witnesses, X
 
 Ask = Callable[[Any], Any]
 
@@ -72,21 +72,17 @@ class Doubt:
         """Let the golden inputs of another version bear witness."""
         self._witnesses = Witnesses.of(golden)
 
-    def seal(self, copy: Any, golden: str) -> Broken | None:
-        """Return what a copy of the model, made for a version, can no longer answer; go on from its golden inputs."""
-        predictor, xs = self._trial.predictor(copy), self._witnesses.xs
-        sound = all(is_sound(asked(predictor, x), predictor) for x in xs)
-        sound = sound and self._trial.taught(copy, self._lessons, xs) is None
-        broken = None if sound else self.ruin()
-        self._witnesses = self._witnesses.after(golden)
-        return broken
+    def renew(self) -> tuple[list[X], list[Entry]]:
+        """Begin anew, and return the witnesses and lessons so far, for who proves what the learner is now.
 
-    def renew(self) -> None:
-        """Begin anew, as `seal` does, while a copy of this process seals: its golden inputs are to come."""
-        self._witnesses = Witnesses(self._witnesses.old)
+        The golden inputs of that are to come: `sealed`.
+        """
+        witnesses = self._witnesses
+        self._witnesses = Witnesses(witnesses.old)
+        return witnesses.xs, list(self._lessons)
 
     def sealed(self, golden: str) -> None:
-        """Go on from the golden inputs of the version that was sealed elsewhere."""
+        """Go on from the golden inputs of the version that was made since `renew`."""
         self._witnesses.old = self._witnesses.after(golden).old
 
     def record(self, asked: int) -> None:

@@ -45,6 +45,11 @@ class Facts:
         return self._parts.static_since is not None
 
     @property
+    def exclusive(self) -> bool:
+        """Whether it is proved only where nobody asks a model: see `Written`."""
+        return self._parts.at_question and not self.static
+
+    @property
     def asked(self) -> int:
         """Events asked since the model was new: the number of the next one."""
         return self.learned if self._parts.pending is None else self._parts.pending.asked

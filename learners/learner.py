@@ -14,7 +14,7 @@ from typing import Any, Unpack
 from learners.doubt import Doubt
 from learners.errors import LearnFailed
 from learners.facts import Facts
-from learners.golden import INPUTS_MAX, check_golden, write_golden
+from learners.golden import INPUTS_MAX, check_golden
 from learners.joined import Turn, join_then_reveal
 from learners.making import Making, untrained_parts
 from learners.outputs import Digest, Outputs
@@ -28,6 +28,7 @@ from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_t
 from learners.running import Running
 from learners.state import dump, load, load_all
 from learners.table import Table
+from learners.written import Written
 
 
 class Learner(Facts):
@@ -263,25 +264,33 @@ class Learner(Facts):
 
         The bytes are those of the renewed learner. Golden predictions are made by a reloaded copy. Raises StateError.
         """
+        sealed = self.write().proved()
+        self.doubt.sealed(sealed.golden)
+        return sealed
+
+    def write(self) -> Written:
+        """End the segment, as `seal`, but leave it to others to prove what was written. Raises StateError.
+
+        Call `doubt.sealed` with the golden predictions when they are there.
+        """
         details, ended = self.details(), self.end_segment()
         self._parts.lessons = self.doubt.lessons()
         self._running.settle()
         pending = self._parts.pending
         state = dump({"parts": replace(self._parts, pending=None)}, () if pending is None else pending.pieces())
-        copy = Learner(load(state)["parts"])
-        golden = write_golden(self._parts.inputs, copy.predict_one)
-        broken = self.doubt.seal(copy._parts.model, golden)
-        ruin = None if broken is None else broken.in_words()
-        return Sealed(
-            state, self.learned, ended.digest, golden, ended.scores, ended.baselines, ended.points, details, ruin
-        )
+        inputs, (witnesses, lessons) = list(self._parts.inputs), self.doubt.renew()
+        return Written(state, self.learned, ended, details, inputs, witnesses, lessons, self.exclusive)
 
     def end_segment(self) -> Ended:
         """End the segment and return what it predicted and scored. Since-last scores, digest and points begin anew."""
         ended = Ended(self._digest.hexdigest(), self.scores(), self.baseline_scores(), tuple(self._points))
+        self.renew()
+        return ended
+
+    def renew(self) -> None:
+        """End the segment, as `end_segment`, where a copy of this process tells what it predicted and scored."""
         self._digest, self._points = Digest(), []
         self._parts.board.renew()
-        return ended
 
     @classmethod
     def restore(cls, state: bytes, golden: str | None = None) -> Learner:

@@ -40,7 +40,7 @@ class Lost(Exception):
 
 
 class Forked:
-    """One piece of work in a forked process. `poll` until it is done, or `abandon` it: either reaps the process."""
+    """One piece of work in a forked process. Ask until it is `done`, or `abandon` it: either reaps the process."""
 
     def __init__(self, pid: int, out: IO[bytes], within_s: float) -> None:
         self.pid = pid
@@ -63,21 +63,25 @@ class Forked:
             _work(work, out.fileno(), within_s)
         return cls(pid, out, within_s)
 
-    def poll(self) -> Any:
-        """Return what it made, None while it is at work. Raises `Lost`."""
+    def done(self) -> bool:
+        """Tell whether it has made what it was to make; it takes no time. Raises `Lost`."""
         try:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:  # whoever started us reaps for us
             pid, status = self.pid, 0
         if pid == 0:
             if time.monotonic() < self._deadline:
-                return None
+                return False
             self.abandon()
             raise Lost(f"not done within {self._within_s:.0f} s")
+        if code := os.waitstatus_to_exitcode(status):
+            self._out.close()
+            raise Lost("it raised" if code == _RAISED else f"it ended with {code}", raised=code == _RAISED)
+        return True
+
+    def made(self) -> Any:
+        """Return what it made, once it is done: in any thread, but once only. Raises `Lost`."""
         with self._out:
-            code = os.waitstatus_to_exitcode(status)
-            if code:
-                raise Lost("it raised" if code == _RAISED else f"it ended with {code}", raised=code == _RAISED)
             self._out.seek(0)
             try:
                 return pickle.load(self._out)  # noqa: S301 - our own copy wrote it

@@ -1,6 +1,7 @@
 """The owner of a head: claims it, watches whether it moved or was taken, and tells the world that it lives.
 
-Looks at the store at most every WATCH_S, never for each event; tells of itself every BEAT_S.
+Looks at the store at most every WATCH_S, never for each event; tells of itself every BEAT_S. While events come it does
+so aside: what was seen is taken in at the next check. Else it waits for it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import getpass
 import os
 import socket
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import psutil
 
@@ -18,9 +21,13 @@ from store import ModelStore
 from store.errors import Fenced, HeadMoved
 from store.running import Heartbeat
 from store.types import Ref
+from stream.aside import Aside
 
 WATCH_S = 0.25
 BEAT_S = 1.0
+
+TRAINING = "training"
+"""The state of a trainer that learned a batch just now, and is to read the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,11 @@ class Vitals:
 
 
 class Owner:
-    """Owns head under one epoch. Times are monotonic seconds. `quarantine`: its revision, as last seen."""
+    """Owns head under one epoch. Times are monotonic seconds. `quarantine`: its revision, as last seen.
+
+    `moving`: a version is being saved, which moves head; whether head is where it was, saving finds out. `aside` is to
+    be used in a `with` around all checks.
+    """
 
     def __init__(self, store: ModelStore, process: Process, run: int, epoch: int) -> None:
         self._store = store
@@ -63,7 +74,11 @@ class Owner:
         self._ref: Ref | None = None
         self._watched_at = self._beaten_at = float("-inf")
         self._pace: deque[tuple[float, int]] = deque(maxlen=6)
+        self._looking: tuple[Ref, Future[tuple[Ref, int]]] | None = None
+        self._telling: Future[None] | None = None
         self.epoch = epoch
+        self.aside = Aside()
+        self.moving = False
         self.quarantine = self._told = 0
         self.events_per_s = 0.0
 
@@ -83,22 +98,34 @@ class Owner:
     def check(self, vitals: Vitals, now: float, *, at_once: bool = False) -> None:
         """Raise `HeadMoved` or `Fenced` if head is not where it was; tell of us. Cheap when called often.
 
-        `at_once` looks and tells now, however short ago it did.
+        `at_once` looks and tells now, however short ago it did. Raises what the store raised.
         """
-        if now - self._watched_at < WATCH_S and not at_once:
-            return
-        self._watched_at = now
-        known = self.ref
-        found, self.quarantine = self._store.look()
+        waits = at_once or vitals.state != TRAINING
+        if at_once and self._looking is not None:
+            self._seen()  # that was before
+        if self._looking is None and (at_once or now - self._watched_at >= WATCH_S):
+            self._watched_at = now
+            self._looking = self.ref, self.aside.begin(self._store.look)
+        if self._looking is not None and (waits or self._looking[1].done()):
+            self._seen()
+            if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
+                self._tell(vitals, now)
+        if self._telling is not None and (waits or self._telling.done()):
+            self._heard()
+
+    def _seen(self) -> None:
+        """Take in what was seen. Where we moved head meanwhile, or may be moving it, that tells nothing of others."""
+        assert self._looking is not None, "looked before"
+        (known, looking), self._looking = self._looking, None
+        found, self.quarantine = looking.result()
         if found.epoch > self.epoch:
             raise Fenced(expected=self.epoch, found=found.epoch)
-        if found.moves != known.moves:
+        if known is self._ref and not self.moving and found.moves != known.moves:
             raise HeadMoved("head", expected=known.moves, found=found.moves)
-        if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
-            self.beat(vitals, now)
 
-    def beat(self, vitals: Vitals, now: float) -> None:
-        """Write a heartbeat."""
+    def _tell(self, vitals: Vitals, now: float) -> None:
+        """Begin to write a heartbeat."""
+        self._heard()
         self._beaten_at, self._told = now, self.quarantine
         if self._pace and vitals.read < self._pace[-1][1]:
             self._pace.clear()
@@ -106,25 +133,30 @@ class Owner:
         then, read = self._pace[0]
         elapsed = now - then
         self.events_per_s = (vitals.read - read) / elapsed if elapsed > 0 else 0.0
-        self._store.beat(
-            Heartbeat(
-                run=self._run,
-                epoch=self.epoch,
-                host=self._process.host,
-                pid=self._process.pid,
-                pid_started=self._process.started,
-                state=vitals.state,
-                at=datetime.now(UTC),
-                version=vitals.version,
-                read=vitals.read,
-                learned=vitals.learned,
-                held=vitals.held,
-                lag=vitals.lag,
-                events_per_s=self.events_per_s,
-                quarantine=self.quarantine,
-                detail=vitals.detail,
-            )
+        beat = Heartbeat(
+            run=self._run,
+            epoch=self.epoch,
+            host=self._process.host,
+            pid=self._process.pid,
+            pid_started=self._process.started,
+            state=vitals.state,
+            at=datetime.now(UTC),
+            version=vitals.version,
+            read=vitals.read,
+            learned=vitals.learned,
+            held=vitals.held,
+            lag=vitals.lag,
+            events_per_s=self.events_per_s,
+            quarantine=self.quarantine,
+            detail=vitals.detail,
         )
+        self._telling = self.aside.begin(partial(self._store.beat, beat))
+
+    def _heard(self) -> None:
+        """Take in how the last heartbeat was written."""
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            telling.result()
 
 
 def who() -> str:

@@ -20,6 +20,7 @@ from store.rebuilds import Rebuild
 from store.types import Hold, NewVersion, Ref, Run, Segment, Version
 from stream.again import read_segment
 from stream.config import Config
+from stream.draft import new_version
 from stream.errors import LogLost, ModelRuined
 from stream.feed import Feed
 from stream.forms import events_max, why_rows
@@ -31,7 +32,6 @@ from stream.plan import Plan, parent_of, point, replayable_from, rewritten_since
 from stream.quarantine import Quarantine
 from stream.replay import learner_at, struck
 from stream.runs import OpenRun
-from stream.saver import new_version
 from stream.schema import Schema
 from stream.segment import UNREAD, OpenSegment
 from stream.taint import Taint, asked_before

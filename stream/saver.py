@@ -1,34 +1,35 @@
-"""The saver: makes a version of what was learned and moves head to it, in line or in a fork while training goes on.
+"""The saver: makes a version of what was learned and moves head to it, while training goes on.
 
-1. A version is made of the learner: sealed, compressed, hashed. Where the last one took long, a forked process makes
-   it; here training goes on with the next segment. The version is committed here, as ever: one transaction, with the
-   compare-and-swap, refused when head moved.
+1. The learner is written down in line, or where that took long the last time, in a forked process. Training goes on
+   with the next segment. What was written is proved, compressed, hashed and committed aside: in one transaction, with
+   the compare-and-swap, refused when head moved.
 2. At most one is in flight. Whatever needs the number of the version (or head where it is) finishes it first: the next
    version that is due, a change of the quarantine, the search for who ruined the model, the end.
-3. A fork that brings nothing (killed, out of time, or the model is ruined) costs time, no event and no version: head is
-   where it was, training begins anew from there, as after a rollback, and the same version is made in line.
+3. What follows from a version (what is told to the log, above all) is done here in the loop, once it is committed.
+4. A version that cannot be made (its fork was killed, is out of time, or the model is ruined) costs time, no event and
+   no version: head is where it was, training begins anew from there, as after a rollback, and the same version is made
+   in line, from beginning to end.
 """
 
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from learners import Learner, Point
+from learners import Learner
 from store import ModelStore
 from store.blobs import pack
-from store.types import NewVersion, Proof, ScorePoint, Version, VersionKind
-from stream.environment import environment
-from stream.errors import ModelRuined, SnapshotLost
+from store.types import NewVersion, Ref, Version, VersionKind
+from stream.draft import draft
+from stream.errors import SnapshotLost
 from stream.feed import Feed
 from stream.forked import CAN_FORK, STEP_S, Forked, Lost
 from stream.gate import Gate
 from stream.hold import brief
-from stream.memory import details_of
 from stream.owner import Owner, who
 from stream.schedule import Schedule
 from stream.segment import OpenSegment
@@ -42,14 +43,20 @@ LOSSES_MAX = 3
 """So many forks may be lost in one run: then something is wrong with forks here, and all versions are made in line."""
 
 
-@dataclass(frozen=True, slots=True)
-class _InFlight:
-    """A version that is being made in a fork: of which segment, and which segment follows it."""
+_Make = Callable[[], tuple[NewVersion, int]]
+"""Makes a version of what was written down, with its bytes packed, and tells how many they were before."""
 
-    forked: Forked
+
+@dataclass(slots=True)
+class _InFlight:
+    """A version that is being made, of which segment, and which follows it: until it is `saving`, in a fork."""
+
     learner: Learner
     segment: OpenSegment
     following: OpenSegment
+    forked: Forked | None = None
+    publish: bool = False
+    saving: Future[tuple[NewVersion, int, Version, Ref]] | None = None
 
 
 class Saver:
@@ -92,76 +99,140 @@ class Saver:
         """Save a version in line; return the segment that follows it. Raises `ModelRuined` and as `ModelStore.save`."""
         assert self._flight is None, "finish what is in flight first"
         began = time.thread_time()
-        new, self._bytes = self._make(learner, segment, reason, kind)
-        self._took_s, self._in_line = time.thread_time() - began, False
+        make = self._write(learner, segment, reason, kind)
+        took_s = time.thread_time() - began
+        new, self._bytes = make()
+        self._took_s, self._in_line = took_s, False
         self._schedule.begun(time.monotonic())
-        return OpenSegment.after(segment.topics, self._commit(new, segment))
+        publish = self._publishes(segment)
+        head, ref = self._store.save(new, ref=self._owner.ref, who=who(), publish=publish)
+        self._saved(segment, head, ref, publish=publish)
+        learner.doubt.sealed(new.proof.golden)
+        return OpenSegment.after(segment.topics, head)
 
     def begin(self, learner: Learner, segment: OpenSegment, reason: str) -> OpenSegment:
-        """Save a version in a fork if that pays, else in line; return the segment that follows it."""
+        """Begin to save a version, in a fork if that pays; return the segment that follows it."""
         assert self._flight is None, "finish what is in flight first"
-        if self._in_line or not CAN_FORK or not self._schedule.forks(self._took_s):
+        forked = None if self._in_line else self._fork(learner, segment, reason)
+        if forked is None and (self._in_line or learner.exclusive):
             return self.save(learner, segment, reason)
-        try:
-            forked = Forked.begin(
-                lambda: self._make(learner, segment, reason, "save"),
-                within_s=max(FORK_S_MIN, COSTS_MAX * self._took_s),
-            )
-        except OSError:  # no memory or no process to be had
-            return self.save(learner, segment, reason)
+        make: _Make | None = None
+        if forked is None:
+            began = time.thread_time()
+            make = self._write(learner, segment, reason, "save")
+            self._took_s = time.thread_time() - began
+        else:
+            learner.renew()
+            learner.doubt.renew()
         self._schedule.begun(time.monotonic())
-        learner.end_segment()
-        learner.doubt.renew()
         following = OpenSegment.meanwhile(segment)
         segment.count(following.parent.accounts)  # what is learned from here on is no longer its own
-        self._flight = _InFlight(forked, learner, segment, following)
+        self._flight = _InFlight(learner, segment, following, forked)
+        if make is not None:
+            self._save_aside(self._flight, make)
         return following
 
     def poll(self) -> None:
-        """Commit what is in flight if it was made. Raises `SnapshotLost`, and as `ModelStore.save`."""
+        """Take in what is in flight if it was saved. Raises `SnapshotLost`, and as `ModelStore.save`."""
         if (flight := self._flight) is None:
             return
-        try:
-            made = flight.forked.poll()
-        except Lost as lost:
-            self._flight, self._in_line = None, True
-            self._losses += not lost.raised
-            if self._losses >= LOSSES_MAX:
-                self._schedule.never_fork()
-            raise SnapshotLost(f"a version that was made in a forked process is lost: {lost}") from lost
-        if made is None:
+        if flight.saving is not None:
+            if flight.saving.done():
+                self._landed(flight, flight.saving)
             return
-        self._flight = None
-        new, state_bytes = made
-        self._took_s *= state_bytes / self._bytes  # in line it would take about so long
-        self._bytes = state_bytes
-        flight.following.saved(self._commit(new, flight.segment))
-        flight.learner.doubt.sealed(new.proof.golden)
+        assert flight.forked is not None, "it is being made"
+        try:
+            if flight.forked.done():
+                self._save_aside(flight, flight.forked.made)
+        except Lost as lost:
+            raise self._lost(flight, lost) from lost
 
     def finish(self, beat: Callable[[], None]) -> None:
-        """Wait for what is in flight, and commit it; `beat` is called again and again. Raises as `poll`."""
+        """Wait for what is in flight, and take it in; `beat` is called again and again. Raises as `poll`."""
         self.poll()
-        while self._flight is not None:
+        while (flight := self._flight) is not None:
             beat()
-            time.sleep(STEP_S)
+            if flight.saving is None:
+                time.sleep(STEP_S)
+            else:
+                wait([flight.saving], STEP_S)
             self.poll()
 
-    def _make(self, learner: Learner, segment: OpenSegment, reason: str, kind: VersionKind) -> tuple[NewVersion, int]:
-        """Return the version with its bytes packed, and how many they were before."""
+    def _write(self, learner: Learner, segment: OpenSegment, reason: str, kind: VersionKind) -> _Make:
+        """Write the learner down; return what makes a version of that, wherever it is called."""
         self._gate.memory.write(learner.beside)
         reason = brief(tripped) if (tripped := self._gate.memory.tripped) else reason
-        new = new_version(learner, segment, self._run, self._config_hash, reason, kind)
-        return replace(new, state=b"", packed=pack(new.state), quarantine=self._gate.revision), len(new.state)
+        version = draft(learner, segment, self._run, self._config_hash, reason, kind)
+        revision = self._gate.revision
 
-    def _commit(self, new: NewVersion, segment: OpenSegment) -> Version:
-        """Save a version in one transaction, move head to it, and tell the log how far we are, as advice."""
-        publish = self.clean and self._schedule.publishes(segment, time.monotonic())
-        head, ref = self._store.save(new, ref=self._owner.ref, who=who(), publish=publish)
+        def make() -> tuple[NewVersion, int]:
+            new = version()
+            return replace(new, state=b"", packed=pack(new.state), quarantine=revision), len(new.state)
+
+        return make
+
+    def _fork(self, learner: Learner, segment: OpenSegment, reason: str) -> Forked | None:
+        """Let a forked process make the version, if that pays; None if it does not, or cannot be done."""
+        if not CAN_FORK or not self._schedule.forks(self._took_s):
+            return None
+
+        def work() -> tuple[NewVersion, int]:
+            return self._write(learner, segment, reason, "save")()
+
+        try:
+            return Forked.begin(work, within_s=max(FORK_S_MIN, COSTS_MAX * self._took_s))
+        except OSError:  # no memory or no process to be had
+            return None
+
+    def _publishes(self, segment: OpenSegment) -> bool:
+        return self.clean and self._schedule.publishes(segment, time.monotonic())
+
+    def _save_aside(self, flight: _InFlight, make: _Make) -> None:
+        """Let the version be made and saved aside: one transaction, which moves head."""
+        flight.publish = self._publishes(flight.segment)
+        ref, me = self._owner.ref, who()
+
+        def save() -> tuple[NewVersion, int, Version, Ref]:
+            try:
+                new, state_bytes = make()
+            except Lost:
+                raise
+            except Exception as error:
+                raise Lost(f"it raised {error!r}", raised=True) from error
+            return new, state_bytes, *self._store.save(new, ref=ref, who=me, publish=flight.publish)
+
+        self._owner.moving = True
+        flight.saving = self._owner.aside.begin(save)
+
+    def _landed(self, flight: _InFlight, saving: Future[tuple[NewVersion, int, Version, Ref]]) -> None:
+        """Take in what became of a version."""
+        self._flight, self._owner.moving = None, False
+        try:
+            new, state_bytes, head, ref = saving.result()
+        except Lost as lost:
+            raise self._lost(flight, lost) from lost
+        if flight.forked is not None:
+            self._took_s *= state_bytes / self._bytes  # in line it would take about so long
+        self._bytes = state_bytes
+        flight.following.saved(head)
+        self._saved(flight.segment, head, ref, publish=flight.publish)
+        flight.learner.doubt.sealed(new.proof.golden)
+
+    def _saved(self, segment: OpenSegment, head: Version, ref: Ref, *, publish: bool) -> None:
+        """Go on from a version that was saved, and tell the log how far we are, as advice."""
         self._owner.follows(ref)
         self._schedule.saved(segment, time.monotonic(), published=publish)
         self._feed.commit(head.position)
         self._taint.saved(segment)
-        return head
+
+    def _lost(self, flight: _InFlight, lost: Lost) -> SnapshotLost:
+        """Note that a version is lost; return what to raise."""
+        self._flight, self._in_line = None, True
+        self._losses += not lost.raised
+        if self._losses >= LOSSES_MAX:
+            self._schedule.never_fork()
+        where = "aside" if flight.forked is None else "in a forked process"
+        return SnapshotLost(f"a version that was made {where} is lost: {lost}")
 
     def __enter__(self) -> Self:
         return self
@@ -169,46 +240,12 @@ class Saver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._flight is not None:
-            self._flight.forked.abandon()
-            self._flight = None
-
-
-def new_version(
-    learner: Learner, segment: OpenSegment, run: int | None, config_hash: str, reason: str, kind: VersionKind = "save"
-) -> NewVersion:
-    """Seal the learner and return the version that follows the segment's parent. Raises `ModelRuined`."""
-    sealed = learner.seal()
-    if sealed.ruin is not None:
-        raise ModelRuined(sealed.ruin, "roll back to a version from before it was ruined")
-    parent = segment.parent
-    return NewVersion(
-        kind=kind,
-        parent=parent.version,
-        state=sealed.state,
-        position=segment.position(),
-        segment=segment.segment(),
-        accounts=segment.accounts(),
-        proof=Proof(
-            sealed.digest,
-            sealed.golden,
-            sealed.scores,
-            sealed.baselines,
-            {**sealed.details, **details_of(learner.beside)},
-        ),
-        recipe=parent.recipe,
-        identity=parent.identity,
-        schema=parent.schema,
-        config_hash=config_hash,
-        environment=environment(),
-        token=uuid.uuid4().hex,
-        reason=reason,
-        points=score_points(sealed.points),
-        held=tuple(segment.held),
-        run=run,
-    )
-
-
-def score_points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
-    """Return points of the series as the store keeps them."""
-    return tuple(ScorePoint(point.learned, point.scores, point.baselines, point.clock_us) for point in points)
+        flight, self._flight, self._owner.moving = self._flight, None, False
+        if flight is None:
+            return
+        if flight.saving is None:
+            assert flight.forked is not None, "it is being made"
+            flight.forked.abandon()
+        elif not flight.saving.cancel() and flight.saving.exception() is None:
+            _, _, head, ref = flight.saving.result()  # it was too late to give it up
+            self._saved(flight.segment, head, ref, publish=flight.publish)

@@ -14,16 +14,17 @@ from learners import Learner, LearnFailed
 from store import ModelStore
 from store.quarantine import Entry
 from store.types import Version, VersionKind
+from stream.draft import new_version, score_points
 from stream.errors import LearnerTainted, LogLost, ModelRuined, OtherLineage
 from stream.feed import Feed
 from stream.gate import Gate
 from stream.hold import wait_in_hold
 from stream.late import Late
 from stream.log import POLL_S_MAX, Batch
-from stream.owner import Owner, Vitals, who
+from stream.owner import TRAINING, Owner, Vitals, who
 from stream.plan import wrongly_learned
 from stream.quarantine import Quarantine
-from stream.saver import Saver, new_version, score_points
+from stream.saver import Saver
 from stream.schedule import Schedule
 from stream.segment import OpenSegment
 from stream.stop import Stop
@@ -70,16 +71,16 @@ class Trainer:
         learner = self._restored(head)
         self.taint.check(head, learner)
         self.owner.follows(ref)
-        self._hold(head, learner)
-        if self.gate.memory.tripped:
-            return head
-        self.feed.seek(head.position)
-        segment = OpenSegment.after(self.feed.topics, head)
-        if learner.static != self.static:
-            segment = self._switch(learner, segment)
-        segment = self._strike(learner, segment)
-        self._obey(segment.parent)
-        with self.saver:
+        with self.owner.aside, self.saver:
+            self._hold(head, learner)
+            if self.gate.memory.tripped:
+                return head
+            self.feed.seek(head.position)
+            segment = OpenSegment.after(self.feed.topics, head)
+            if learner.static != self.static:
+                segment = self._switch(learner, segment)
+            segment = self._strike(learner, segment)
+            self._obey(segment.parent)
             return self._loop(learner, segment)
 
     def _loop(self, learner: Learner, segment: OpenSegment) -> Version:
@@ -96,7 +97,7 @@ class Trainer:
             self.saver.poll()
             if self.schedule.due(segment, time.monotonic()) or self.taint.room(segment) == 0:
                 segment = self._save(learner, segment, "due", aside=True)
-            vitals = self._vitals(segment, "training" if batch else "idle")
+            vitals = self._vitals(segment, TRAINING if batch else "idle")
             self.owner.check(vitals, time.monotonic())
             self._publish_late(segment)
             self.tell(vitals, learner)
@@ -157,7 +158,7 @@ class Trainer:
     ) -> LearnerTainted:
         """Find out what ruined the model; return what to raise. Then go on from head, in small steps."""
         self._settle(segment)
-        vitals = self._vitals(segment, "training")
+        vitals = self._vitals(segment, TRAINING)
 
         def beat() -> None:
             self.owner.check(vitals, time.monotonic())

@@ -21,10 +21,10 @@ from learners.progressive import Scores
 from learners.verdict import values_of
 from store.types import NewVersion, Version
 from stream.backtest.applied import Applied
+from stream.draft import new_version
 from stream.errors import ModelRuined
 from stream.gate import Verdicts
 from stream.replay import struck
-from stream.saver import new_version
 from stream.segment import OpenSegment
 
 SPANS = ("cumulative", "window", "faded", "low", "high")

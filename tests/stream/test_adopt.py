@@ -19,11 +19,11 @@ from learners import read_recipe
 from store import ModelStore, Version
 from store.types import NewVersion
 from stream.config import Config, read_config
+from stream.draft import new_version
 from stream.environment import environment
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
 from stream.log import within
-from stream.saver import new_version
 from stream.schema import Schema
 from stream.segment import OpenSegment
 from stream.sources import open_feed

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.skipif(not CAN_FORK, reason="forks are for Linux")
 
 def made(forked: Forked) -> object:
     deadline = time.monotonic() + 30
-    while (found := forked.poll()) is None:
+    while not forked.done():
         assert time.monotonic() < deadline
         time.sleep(0.001)
-    return found
+    return forked.made()
 
 
 def test_what_it_made_comes_back_and_here_nothing_has_changed() -> None:

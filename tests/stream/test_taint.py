@@ -15,7 +15,7 @@ import pytest
 from river import linear_model, optim, preprocessing, tree
 
 from learners import Learner
-from stream.saver import new_version
+from stream.draft import new_version
 from stream.segment import OpenSegment
 from tests.world import World
 

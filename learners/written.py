@@ -1,0 +1,66 @@
+"""A learner written down: bytes that were taken in one moment, to be proved later, and elsewhere.
+
+All that is asked here is asked of copies that are made from the bytes, so it may be done in another thread while the
+learner goes on: except for what is `exclusive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from learners.golden import write_golden
+from learners.parts import Ended, Parts, Sealed
+from learners.pending import Entry
+from learners.state import load
+from learners.trial import Trial
+from learners.witnesses import X, asked, is_sound
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The bytes of a learner, renewed for its next segment, and what its last one predicted and scored.
+
+    `inputs` are to be golden, `witnesses` could be answered, `lessons` were learned last: the learner changes none of
+    them any more. `exclusive`: the model learns when it is asked, by a switch that river has for the whole process; so
+    it is proved only where nobody asks.
+    """
+
+    state: bytes
+    learned: int
+    ended: Ended
+    details: Mapping[str, Any]
+    inputs: Sequence[Mapping[str, Any]]
+    witnesses: Sequence[X]
+    lessons: Sequence[Entry]
+    exclusive: bool
+
+    def proved(self) -> Sealed:
+        """Load the bytes; return what a version keeps, with the golden predictions of a copy. Raises StateError."""
+        parts: Parts = load(self.state)["parts"]
+        trial = Trial(parts)
+        predictor = trial.predictor(parts.model)
+        golden = write_golden(self.inputs, lambda x: predictor.predict_many(parts.features, [x])[0])
+        ended, ruin = self.ended, self._ruin(trial, parts.model)
+        return Sealed(
+            self.state,
+            self.learned,
+            ended.digest,
+            golden,
+            ended.scores,
+            ended.baselines,
+            ended.points,
+            self.details,
+            ruin,
+        )
+
+    def _ruin(self, trial: Trial, copy: Any) -> str | None:
+        """Return what a copy can no longer answer, though the model could, in words. The copy learns."""
+        predictor = trial.predictor(copy)
+        sound = all(is_sound(asked(predictor, x), predictor) for x in self.witnesses)
+        if sound and trial.taught(copy, self.lessons, self.witnesses) is None:
+            return None
+        state = trial.state(load(self.state)["parts"].model)
+        broken = trial.broken(state, self.witnesses, self.lessons)
+        return None if broken is None else broken.in_words()

@@ -18,7 +18,7 @@ from learners.recipe import Task
 from learners.rivals import Rivals
 from learners.slices import SLICES_MAX, FieldSlices
 from learners.static import NAME, Static
-from learners.sums import Columns
+from learners.sums import Columns, Sum
 from learners.weights import UNWEIGHTED, Weights, age_of
 
 
@@ -243,7 +243,15 @@ class Board:
         details["against"] = self.contest.against(list(self.rivals.tallies))
         return details
 
-    def renew(self) -> None:
-        """Begin a new version: what is counted since the last one begins anew."""
-        for tally in (self.tally, *self.rivals.tallies.values()):
-            tally.renew()
+    def renew(self) -> list[list[Sum]]:
+        """Begin a new version: what is counted since the last one begins anew. Return what it was, for `recall`."""
+        return [tally.renew() for tally in self._tallies]
+
+    def recall(self, since: Sequence[Sequence[Sum]]) -> None:
+        """Have the scores from before `renew`, in a copy of the board that was made right after."""
+        for tally, each in zip(self._tallies, since, strict=True):
+            tally.recall(each)
+
+    @property
+    def _tallies(self) -> list[Tally]:
+        return [self.tally, *self.rivals.tallies.values()]

@@ -27,6 +27,7 @@ from learners.recipe import Recipe
 from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_the_rest
 from learners.running import Running
 from learners.state import dump, load, load_all
+from learners.sums import Sum
 from learners.table import Table
 from learners.written import Written
 
@@ -273,13 +274,13 @@ class Learner(Facts):
 
         Call `doubt.sealed` with the golden predictions when they are there.
         """
-        details, ended = self.details(), self.end_segment()
         self._parts.lessons = self.doubt.lessons()
         self._running.settle()
-        pending = self._parts.pending
-        state = dump({"parts": replace(self._parts, pending=None)}, () if pending is None else pending.pieces())
-        inputs, (witnesses, lessons) = list(self._parts.inputs), self.doubt.renew()
-        return Written(state, self.learned, ended, details, inputs, witnesses, lessons, self.exclusive)
+        parts, digest, points = self._parts, self._digest.hexdigest(), tuple(self._points)
+        labels, since = parts.labels(), self.renew()
+        state = dump({"parts": replace(parts, pending=None)}, () if parts.pending is None else parts.pending.pieces())
+        inputs, (witnesses, lessons) = list(parts.inputs), self.doubt.renew()
+        return Written(state, digest, points, labels, since, inputs, witnesses, lessons, self.exclusive)
 
     def end_segment(self) -> Ended:
         """End the segment and return what it predicted and scored. Since-last scores, digest and points begin anew."""
@@ -287,10 +288,10 @@ class Learner(Facts):
         self.renew()
         return ended
 
-    def renew(self) -> None:
-        """End the segment, as `end_segment`, where a copy of this process tells what it predicted and scored."""
+    def renew(self) -> list[list[Sum]]:
+        """End the segment, as `end_segment`, and return only what was counted since the last one."""
         self._digest, self._points = Digest(), []
-        self._parts.board.renew()
+        return self._parts.board.renew()
 
     @classmethod
     def restore(cls, state: bytes, golden: str | None = None) -> Learner:

@@ -141,9 +141,11 @@ class Parts:
             details["static"] = self._stale("model", self.static_since)
         elif static is not None and static.tally is not None:
             details["static"] = {**self._stale(NAME, static.after), "absent": static.absent}
-        if self.pending is not None:
-            details["labels"] = self.pending.account() | self.health.details()
-        return details
+        return details | self.labels()
+
+    def labels(self) -> dict[str, Any]:
+        """Return the part of the details that tells of pending labels, if there are any."""
+        return {} if self.pending is None else {"labels": self.pending.account() | self.health.details()}
 
     def _stale(self, who: str, since: int) -> dict[str, Any]:
         return {"of": who, "since_learned": since, "events": self.learned - since}

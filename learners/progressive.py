@@ -62,9 +62,10 @@ class Score:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in {"lap", "lap_events"}}
 
-    def renew(self) -> None:
-        """Forget what was since the last version."""
-        self.since = self.measure.sum()
+    def renew(self) -> Sum:
+        """Forget what was since the last version; return it."""
+        since, self.since = self.since, self.measure.sum()
+        return since
 
     def in_window(self) -> Values:
         """Return the values of the window."""
@@ -174,10 +175,14 @@ class Tally:
         for score, column in zip(self.scores, columns, strict=True):
             score.add(column)
 
-    def renew(self) -> None:
-        """Begin a new version."""
-        for score in self.scores:
-            score.renew()
+    def renew(self) -> list[Sum]:
+        """Begin a new version; return what was since the last one."""
+        return [score.renew() for score in self.scores]
+
+    def recall(self, since: Sequence[Sum]) -> None:
+        """Let these be what was since the last version: they are those of a tally that this one is a copy of."""
+        for score, each in zip(self.scores, since, strict=True):
+            score.since = each
 
     def values(self) -> Scores:
         """Return {metric: {"cumulative", "window", "since_last"}}, and "faded" if there is a fading factor."""

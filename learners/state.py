@@ -15,11 +15,14 @@ import gc
 import io
 import pickle
 import random
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from typing import Any, TypeVar
 
+from river import stats
 from river.proba.base import Distribution
 
 from learners.errors import RAISED_BY_MODELS, StateError
@@ -49,6 +52,23 @@ TRIES_MAX = 20_000
 TRIES_A_SET_MAX = 4_000
 RESTART_TRIES = 40
 
+_PLAIN = frozenset({stats.Mean, stats.Var, type, ABCMeta})
+"""What trees have thousands of, and which has no sets."""
+
+
+_NEW: Any = object().__reduce_ex__(2)[0]
+"""Makes an object of a class, as a plain pickle does."""
+
+
+@cache
+def _is_reduced_plainly(kind: type[Any]) -> bool:
+    """Tell whether objects of a class are pickled as their class and a dictionary: it says nothing else about it."""
+    return (
+        all(getattr(kind, name) is getattr(object, name) for name in ("__reduce_ex__", "__reduce__", "__getstate__"))
+        and not any(hasattr(kind, name) for name in ("__getnewargs__", "__getnewargs_ex__"))
+        and not any(vars(base).get("__slots__") for base in kind.__mro__)
+    )
+
 
 class _Pickler(pickle.Pickler):
     def __init__(self, buffer: io.BytesIO) -> None:
@@ -56,11 +76,18 @@ class _Pickler(pickle.Pickler):
         self.tries = TRIES_MAX
 
     def reducer_override(self, obj: Any) -> Any:
-        attributes = getattr(obj, "__dict__", None)
-        if type(attributes) is not dict or isinstance(obj, type):
+        """Return how an object is pickled: asked of all but numbers, texts and the like, so most are let go at once."""
+        kind: Any = type(obj)
+        if kind in _PLAIN or type(attributes := getattr(obj, "__dict__", None)) is not dict:
             return NotImplemented
+        unread = isinstance(obj, Distribution) and obj.seed is None
+        if set not in map(type, attributes.values()):
+            if not unread:
+                return NotImplemented
+            if _is_reduced_plainly(kind):
+                return _NEW, (kind,), {**attributes, "_rng": UNREAD}
         kept = {name: self._kept(value) for name, value in attributes.items() if type(value) is set and len(value) > 1}
-        if isinstance(obj, Distribution) and obj.seed is None:
+        if unread:
             kept["_rng"] = UNREAD
         if not any(value is not attributes[name] for name, value in kept.items()):
             return NotImplemented

@@ -11,26 +11,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from learners.golden import write_golden
-from learners.parts import Ended, Parts, Sealed
+from learners.parts import Parts, Point, Sealed
 from learners.pending import Entry
 from learners.state import load
+from learners.sums import Sum
 from learners.trial import Trial
 from learners.witnesses import X, asked, is_sound
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The bytes of a learner, renewed for its next segment, and what its last one predicted and scored.
+    """The bytes of a learner, renewed for its next segment, and what they do not have of its last one.
 
-    `inputs` are to be golden, `witnesses` could be answered, `lessons` were learned last: the learner changes none of
-    them any more. `exclusive`: the model learns when it is asked, by a switch that river has for the whole process; so
-    it is proved only where nobody asks.
+    `labels` is what the details tell of pending labels, `since` what was counted since the last version. `inputs` are
+    to be golden, `witnesses` could be answered, `lessons` were learned last: the learner changes none of them any more.
+    `exclusive`: the model learns when it is asked, by a switch that river has for the whole process; so it is proved
+    only where nobody asks.
     """
 
     state: bytes
-    learned: int
-    ended: Ended
-    details: Mapping[str, Any]
+    digest: str
+    points: tuple[Point, ...]
+    labels: Mapping[str, Any]
+    since: Sequence[Sequence[Sum]]
     inputs: Sequence[Mapping[str, Any]]
     witnesses: Sequence[X]
     lessons: Sequence[Entry]
@@ -41,18 +44,17 @@ class Written:
         parts: Parts = load(self.state)["parts"]
         trial = Trial(parts)
         predictor = trial.predictor(parts.model)
-        golden = write_golden(self.inputs, lambda x: predictor.predict_many(parts.features, [x])[0])
-        ended, ruin = self.ended, self._ruin(trial, parts.model)
+        parts.board.recall(self.since)
         return Sealed(
-            self.state,
-            self.learned,
-            ended.digest,
-            golden,
-            ended.scores,
-            ended.baselines,
-            ended.points,
-            self.details,
-            ruin,
+            state=self.state,
+            learned=parts.learned,
+            digest=self.digest,
+            golden=write_golden(self.inputs, lambda x: predictor.predict_many(parts.features, [x])[0]),
+            scores=parts.board.scores(),
+            baselines=parts.board.baseline_scores(),
+            points=self.points,
+            details=parts.details() | dict(self.labels),
+            ruin=self._ruin(trial, parts.model),
         )
 
     def _ruin(self, trial: Trial, copy: Any) -> str | None:

@@ -21,7 +21,7 @@ from stream.gate import Gate
 from stream.hold import wait_in_hold
 from stream.late import Late
 from stream.log import POLL_S_MAX, Batch
-from stream.owner import TRAINING, Owner, Vitals, who
+from stream.owner import TRAINING, WATCH_S, Owner, Vitals, who
 from stream.plan import wrongly_learned
 from stream.quarantine import Quarantine
 from stream.saver import Saver
@@ -54,6 +54,8 @@ class Trainer:
     taint: Taint
     static: bool = False
     saver: Saver = field(init=False)
+    _lag: int | None = field(init=False, default=None)
+    _lagged_at: float = field(init=False, default=float("-inf"))
 
     def __post_init__(self) -> None:
         self.saver = Saver(
@@ -255,5 +257,7 @@ class Trainer:
             self.schedule.published(time.monotonic())
 
     def _vitals(self, segment: OpenSegment, state: str) -> Vitals:
-        accounts = segment.accounts()
-        return Vitals(state, segment.parent.version, accounts.read, accounts.learned, accounts.held, self.feed.lag())
+        accounts, now = segment.accounts(), time.monotonic()
+        if state != TRAINING or now - self._lagged_at >= WATCH_S:
+            self._lagged_at, self._lag = now, self.feed.lag()
+        return Vitals(state, segment.parent.version, accounts.read, accounts.learned, accounts.held, self._lag)

@@ -1,0 +1,197 @@
+"""Versions that are committed aside, while training goes on: refused, failing, slow; and what waits for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stream.owner
+from store import ModelStore
+from store.errors import Fenced, HeadMoved, StoreError
+from store.owners import Claimant
+from store.types import TopicPosition, Version
+from stream.config import read_config
+from stream.consumer import Options, consume
+from stream.files import FileLog
+from stream.owner import Owner, Process, Vitals
+from stream.screen import LogScreen
+from stream.stop import Stop
+from tests.stream.test_live import lines
+from tests.world import ELEC2, World
+
+NOW = datetime.now(UTC)
+
+Amid = Callable[[ModelStore, int], None]
+"""Is done right before a version is saved aside: gets the store, and how many were before."""
+
+
+def world_of(folder: Path, *, events: int = 1200, every: int = 100) -> World:
+    world = World(folder)
+    world.write_events("topic/0.jsonl", lines(events))
+    snapshots = f'[snapshots]\nevery_events = {every}\nevery = "1h"\nfork_from = "1h"\n'
+    world.configure(log="file:topic", learner=ELEC2, more=f'[validation]\nmetrics = ["Accuracy"]\n{snapshots}')
+    return world
+
+
+def train(world: World) -> Version | None:
+    return consume(read_config(world.config), Options(until_end=True), Stop(), LogScreen("test"))
+
+
+def aside() -> bool:
+    return threading.current_thread() is not threading.main_thread()
+
+
+class Watched:
+    """What happens in `ModelStore.save`, and amid it. Counts what is saved aside, and how many of them at once."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, amid: Amid = lambda _store, _count: None) -> None:
+        self.count = self.now = self.most = 0
+        save = ModelStore.save
+
+        def watched(store: ModelStore, *arguments: Any, **more: Any) -> Any:
+            if not aside():
+                assert not self.now, "one in line beside one aside"
+                return save(store, *arguments, **more)
+            self.count, self.now = self.count + 1, self.now + 1
+            self.most = max(self.most, self.now)
+            try:
+                amid(store, self.count - 1)
+                return save(store, *arguments, **more)
+            finally:
+                self.now -= 1
+
+        patch.setattr(ModelStore, "save", watched)
+
+
+def learned(model: ModelStore) -> list[int]:
+    return [version.accounts.learned for version in model.lineage(model.head()[0].version)]
+
+
+def states(model: ModelStore) -> list[tuple[Any, ...]]:
+    return [
+        (version.blob, version.position, version.proof, model.segment(version.version))
+        for version in model.lineage(model.head()[0].version)
+    ]
+
+
+def test_versions_are_at_the_same_events_however_slow_they_are_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = world_of(tmp_path / "calm")
+    train(calm)
+    with monkeypatch.context() as patch:
+        watched = Watched(patch, lambda _store, _count: time.sleep(0.03))
+        slow = world_of(tmp_path / "slow")
+        head = train(slow)
+    assert watched.count >= 10
+    assert watched.most == 1
+    assert learned(slow.open()) == learned(calm.open()) == list(range(0, 1201, 100))
+    assert states(slow.open()) == states(calm.open())
+    assert head is not None
+    assert head.version == slow.open().head()[0].version  # the end waited
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tidemark-aside")]
+
+
+def test_a_head_that_moved_refuses_what_is_saved_aside_and_training_goes_on_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def amid(store: ModelStore, count: int) -> None:
+        if count == 3:
+            store.move("head", 2, kind="rewind", who="test", why="test")
+
+    calm = world_of(tmp_path / "calm")
+    train(calm)
+    Watched(monkeypatch, amid)
+    world = world_of(tmp_path / "moved")
+    train(world)
+    model = world.open()
+    assert [version.version for version in model.lineage(model.head()[0].version)][:3] == [1, 2, 6]
+    assert [move.kind for move in model.moves("head")][:6] == ["genesis", *["save"] * 4, "rewind"]
+    assert [state[1:] for state in states(model)] == [state[1:] for state in states(calm.open())]
+
+
+def test_who_lost_head_to_another_trainer_is_refused_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def amid(store: ModelStore, count: int) -> None:
+        if count == 1:
+            store.claim(Claimant(store.runs()[0].run, "elsewhere", 1, 0.0), take_over=True, now=NOW)
+
+    Watched(monkeypatch, amid)
+    world = world_of(tmp_path)
+    with pytest.raises(Fenced):
+        train(world)
+    assert learned(world.open()) == [0, 100, 200]
+
+
+def test_what_the_store_says_aside_ends_training_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def amid(_store: ModelStore, count: int) -> None:
+        if count == 1:
+            raise StoreError("the disk is full", hint="make room")
+
+    Watched(monkeypatch, amid)
+    world = world_of(tmp_path)
+    with pytest.raises(StoreError, match="the disk is full"):
+        train(world)
+    assert learned(world.open()) == [0, 100, 200]
+    monkeypatch.undo()
+    train(world)
+    assert learned(world.open()) == list(range(0, 1201, 100))
+
+
+def test_the_log_is_told_of_a_position_by_the_loop_and_only_when_a_version_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, told = world_of(tmp_path), list[TopicPosition]()
+
+    def commit(_log: FileLog, position: TopicPosition) -> None:
+        assert not aside()
+        assert world.open().head()[0].position.topics["topic"] == position
+        told.append(position)
+
+    monkeypatch.setattr(FileLog, "commit", commit)
+    Watched(monkeypatch, lambda _store, _count: time.sleep(0.02))
+    train(world)
+    assert [position.cursors[0].next_offset for position in told] == list(range(100, 1201, 100))
+
+
+def test_an_owner_knows_its_own_move_from_that_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.owner, "WATCH_S", 0.0)
+    world = world_of(tmp_path)
+    train(world)
+    model = world.open()
+    run = model.runs()[0].run
+    owner = Owner(model, Process("here", 1, 0.0), run, model.claim(Claimant(run, "here", 1, 0.0), now=NOW))
+    with owner.aside:
+        owner.follows(model.watch())
+        check(owner)
+        owner.moving = True
+        check(owner)  # takes in what it saw
+        check(owner)  # looks before head is moved
+        moved = model.move("head", 2, kind="rewind", who="test", why="test")
+        check(owner)
+        check(owner)  # looks after that
+        owner.moving = False
+        owner.follows(moved)
+        check_often(owner)
+        model.move("head", 3, kind="rewind", who="test", why="test")
+        with pytest.raises(HeadMoved):
+            check_often(owner)
+
+
+def check_often(owner: Owner) -> None:
+    """Check until what was looked at first is taken in."""
+    for _ in range(3):
+        check(owner)
+
+
+def check(owner: Owner) -> None:
+    """Check as while events come; then what it looked at is there for the next check."""
+    owner.check(Vitals("training", 1, 0, 0, 0, None), time.monotonic())
+    owner.aside.begin(lambda: None).result()

@@ -78,7 +78,7 @@ class Owner:
         self._telling: Future[None] | None = None
         self.epoch = epoch
         self.aside = Aside()
-        self.moving = False
+        self.moving = self._anew = False
         self.quarantine = self._told = 0
         self.events_per_s = 0.0
 
@@ -87,6 +87,11 @@ class Owner:
         """Where head is, as far as we know."""
         assert self._ref is not None, "asked before follows"
         return self._ref
+
+    def starts(self, ref: Ref) -> None:
+        """Begin to follow head, as `follows`; the next check waits for what it looks at, and tells of it."""
+        self.follows(ref)
+        self._anew = True
 
     def follows(self, ref: Ref) -> None:
         """Remember where head is, and tell of it at the next check."""
@@ -100,13 +105,14 @@ class Owner:
 
         `at_once` looks and tells now, however short ago it did. Raises what the store raised.
         """
-        waits = at_once or vitals.state != TRAINING
+        waits = self._anew or at_once or vitals.state != TRAINING
         if at_once and self._looking is not None:
             self._seen()  # that was before
         if self._looking is None and (at_once or now - self._watched_at >= WATCH_S):
             self._watched_at = now
             self._looking = self.ref, self.aside.begin(self._store.look)
         if self._looking is not None and (waits or self._looking[1].done()):
+            self._anew = False
             self._seen()
             if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
                 self._tell(vitals, now)

@@ -1,7 +1,7 @@
 """The owner of a head: claims it, watches whether it moved or was taken, and tells the world that it lives.
 
-Looks at the store at most every WATCH_S, never for each event; tells of itself every BEAT_S. While events come it does
-so aside: what was seen is taken in at the next check. Else it waits for it.
+Looks at the store at most every WATCH_S, never for each event; tells of itself every BEAT_S. What it tells is written
+aside while events come.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Vitals:
 class Owner:
     """Owns head under one epoch. Times are monotonic seconds. `quarantine`: its revision, as last seen.
 
-    `moving`: a version is being saved, which moves head; whether head is where it was, saving finds out. `aside` is to
-    be used in a `with` around all checks.
+    `moving`: a version is being saved aside, which moves head; until it is known how that went, only the save can tell
+    whether another moved it. `aside` is to be used in a `with` around all checks.
     """
 
     def __init__(self, store: ModelStore, process: Process, run: int, epoch: int) -> None:
@@ -74,11 +74,10 @@ class Owner:
         self._ref: Ref | None = None
         self._watched_at = self._beaten_at = float("-inf")
         self._pace: deque[tuple[float, int]] = deque(maxlen=6)
-        self._looking: tuple[Ref, Future[tuple[Ref, int]]] | None = None
         self._telling: Future[None] | None = None
         self.epoch = epoch
         self.aside = Aside()
-        self.moving = self._anew = False
+        self.moving = False
         self.quarantine = self._told = 0
         self.events_per_s = 0.0
 
@@ -87,11 +86,6 @@ class Owner:
         """Where head is, as far as we know."""
         assert self._ref is not None, "asked before follows"
         return self._ref
-
-    def starts(self, ref: Ref) -> None:
-        """Begin to follow head, as `follows`; the next check waits for what it looks at, and tells of it."""
-        self.follows(ref)
-        self._anew = True
 
     def follows(self, ref: Ref) -> None:
         """Remember where head is, and tell of it at the next check."""
@@ -103,31 +97,22 @@ class Owner:
     def check(self, vitals: Vitals, now: float, *, at_once: bool = False) -> None:
         """Raise `HeadMoved` or `Fenced` if head is not where it was; tell of us. Cheap when called often.
 
-        `at_once` looks and tells now, however short ago it did. Raises what the store raised.
+        `at_once` looks and tells now, however short ago it did. Raises what the store raised, here or aside.
         """
-        waits = self._anew or at_once or vitals.state != TRAINING
-        if at_once and self._looking is not None:
-            self._seen()  # that was before
-        if self._looking is None and (at_once or now - self._watched_at >= WATCH_S):
-            self._watched_at = now
-            self._looking = self.ref, self.aside.begin(self._store.look)
-        if self._looking is not None and (waits or self._looking[1].done()):
-            self._anew = False
-            self._seen()
-            if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
-                self._tell(vitals, now)
-        if self._telling is not None and (waits or self._telling.done()):
-            self._heard()
-
-    def _seen(self) -> None:
-        """Take in what was seen. Where we moved head meanwhile, or may be moving it, that tells nothing of others."""
-        assert self._looking is not None, "looked before"
-        (known, looking), self._looking = self._looking, None
-        found, self.quarantine = looking.result()
+        patience_s = 2 * WATCH_S if self.moving else WATCH_S  # while two work at the store, each waits for the other
+        if now - self._watched_at < patience_s and not at_once:
+            return
+        self._watched_at = now
+        known = self.ref
+        found, self.quarantine = self._store.look()
         if found.epoch > self.epoch:
             raise Fenced(expected=self.epoch, found=found.epoch)
-        if known is self._ref and not self.moving and found.moves != known.moves:
+        if found.moves != known.moves and not self.moving:
             raise HeadMoved("head", expected=known.moves, found=found.moves)
+        if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
+            self._tell(vitals, now)
+        if at_once or vitals.state != TRAINING:
+            self._heard()
 
     def _tell(self, vitals: Vitals, now: float) -> None:
         """Begin to write a heartbeat."""

@@ -72,7 +72,7 @@ class Trainer:
             raise OtherLineage(f"version {head.version} has another recipe or schema than {self.lineage.version}")
         learner = self._restored(head)
         self.taint.check(head, learner)
-        self.owner.starts(ref)
+        self.owner.follows(ref)
         with self.owner.aside, self.saver:
             self._hold(head, learner)
             if self.gate.memory.tripped:

@@ -78,9 +78,10 @@ def exists(world: World, url: str) -> bool:
         return False
 
 
-def done(model: object, read: int) -> bool:
-    beat = model.heartbeat()  # type: ignore[attr-defined]
-    return beat is not None and beat.state == "idle" and beat.read == read
+def done(model: ModelStore, read: int) -> bool:
+    """Tell whether all was read, by a word from since head moved last: it may have been rolled back meanwhile."""
+    beat = model.heartbeat()
+    return beat is not None and beat.state == "idle" and beat.read == read and beat.version == model.watch().version
 
 
 def test_a_topic_made_anew_is_refused(tmp_path: Path, kafka: Broker) -> None:

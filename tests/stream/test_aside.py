@@ -168,28 +168,28 @@ def test_an_owner_knows_its_own_move_from_that_of_another(tmp_path: Path, monkey
     model = world.open()
     run = model.runs()[0].run
     owner = Owner(model, Process("here", 1, 0.0), run, model.claim(Claimant(run, "here", 1, 0.0), now=NOW))
+    vitals = Vitals("training", 1, 0, 0, 0, None)
     with owner.aside:
         owner.follows(model.watch())
+        owner.check(vitals, 1.0)
         owner.moving = True
-        check(owner)  # looks before head is moved
         moved = model.move("head", 2, kind="rewind", who="test", why="test")
-        check(owner)
-        check(owner)  # looks after that
+        owner.check(vitals, 2.0)
         owner.moving = False
         owner.follows(moved)
-        check_often(owner)
+        owner.check(vitals, 3.0)
         model.move("head", 3, kind="rewind", who="test", why="test")
         with pytest.raises(HeadMoved):
-            check_often(owner)
+            owner.check(vitals, 4.0)
 
 
-def check_often(owner: Owner) -> None:
-    """Check until what was looked at first is taken in."""
-    for _ in range(3):
-        check(owner)
+def test_a_heartbeat_that_cannot_be_written_aside_is_raised_where_it_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beat(_store: ModelStore, _beat: object) -> None:
+        assert aside()
+        raise StoreError("the disk is full", hint="make room")
 
-
-def check(owner: Owner) -> None:
-    """Check as while events come; then what it looked at is there for the next check."""
-    owner.check(Vitals("training", 1, 0, 0, 0, None), time.monotonic())
-    owner.aside.begin(lambda: None).result()
+    monkeypatch.setattr(ModelStore, "beat", beat)
+    with pytest.raises(StoreError, match="the disk is full"):
+        train(world_of(tmp_path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from learners.parts import Parts
+from learners.progressive import Scores
 from learners.recipe import Recipe
 
 
@@ -73,3 +74,18 @@ class Facts:
     def struck(self) -> tuple[int, ...]:
         """The numbers of the events that were struck out, since the model was new."""
         return () if self._parts.pending is None else self._parts.pending.struck
+
+    def scores(self) -> Scores:
+        """Return {metric: {"cumulative", "window", "since_last", "low", "high"}} now, and "faded" if asked for.
+
+        None is undefined; low and high are an interval of the cumulative value.
+        """
+        return self._parts.board.scores()
+
+    def baseline_scores(self) -> dict[str, Scores]:
+        """Return {baseline: scores}: NoChange, and Prior (Mean for a regression)."""
+        return self._parts.board.baseline_scores()
+
+    def details(self) -> dict[str, Any]:
+        """Return what else is known of the predictions, as plain values: see `Sealed`."""
+        return self._parts.details()

@@ -22,7 +22,6 @@ from learners.parts import Ended, Parts, Point, Sealed
 from learners.pending import Entry, Pending
 from learners.predictor import Prediction, Predictor
 from learners.prefix import Ahead
-from learners.progressive import Scores
 from learners.recipe import Recipe
 from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_the_rest
 from learners.running import Running
@@ -235,21 +234,6 @@ class Learner(Facts):
         """Return the prediction for each x; learn nothing. Unknown keys are dropped. Raises LearnFailed."""
         self._running.settle()
         return self._predictor.predict_many(self._parts.features, xs)
-
-    def scores(self) -> Scores:
-        """Return {metric: {"cumulative", "window", "since_last", "low", "high"}} now, and "faded" if asked for.
-
-        None is undefined; low and high are an interval of the cumulative value.
-        """
-        return self._parts.board.scores()
-
-    def baseline_scores(self) -> dict[str, Scores]:
-        """Return {baseline: scores}: NoChange, and Prior (Mean for a regression)."""
-        return self._parts.board.baseline_scores()
-
-    def details(self) -> dict[str, Any]:
-        """Return what else is known of the predictions, as plain values: see `Sealed`."""
-        return self._parts.details()
 
     def point(self) -> None:
         """Record a score point, unless there is one for this count of events."""

@@ -80,7 +80,7 @@ class Quarantines(History):
     def look(self) -> tuple[Ref, int]:
         """Return head's reference and the quarantine's revision: cheap enough for several times a second."""
         with self._reading() as connection:
-            return refs.head(connection, self.name), _revision(connection, self.name)
+            return refs.look(connection, self.name)
 
     def quarantine_add(
         self,

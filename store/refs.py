@@ -10,17 +10,22 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from store import snapshots
 from store.errors import Fenced, HeadMoved, NoSuchModel, Refused
-from store.schema import moves, refs
+from store.schema import models, moves, refs
 from store.types import Move, MoveKind, Ref, Version
 
 HEAD = "head"
 CHAMPION = "champion"
 TRAINING = ("genesis", "save", "publish")
 NOT_UNDONE = (*TRAINING, "reopen")  # moves that training makes by itself
+_LOOK = (
+    select(refs, models.c.quarantine)
+    .join(models, models.c.name == refs.c.model)
+    .where(refs.c.model == bindparam("of"), refs.c.name == HEAD)
+)  # made once: trainers ask it in their loop
 _NAME = re.compile(r"(?!v?\d+\Z)[A-Za-z][A-Za-z0-9_.-]{0,99}\Z")  # nothing that reads as a version
 
 
@@ -42,6 +47,14 @@ def head(connection: Connection, model: str) -> Ref:
     if found is None:
         raise NoSuchModel(model)
     return found
+
+
+def look(connection: Connection, model: str) -> tuple[Ref, int]:
+    """Return head, and the revision of the quarantine; raises NoSuchModel when the model has none."""
+    entry = connection.execute(_LOOK, {"of": model}).first()
+    if entry is None:
+        raise NoSuchModel(model)
+    return Ref(entry.name, entry.version, entry.moves, entry.epoch), entry.quarantine or 0
 
 
 def check(found: Ref | None, expected: Ref) -> None:

@@ -14,7 +14,10 @@ from stream.trainer import Trainer
 class Watch:
     """From the first batch that is learned to the end of training; a pause is what lies between two batches.
 
-    A pause lasts from a batch learned to the next asked for: saving, or handing over what is to be saved, is in it.
+    A pause lasts from a batch learned to the next asked for: saving, or handing over what is to be saved, is in it, and
+    so is whatever else the trainer does there, as looking whether head moved. What is done aside while a batch is read
+    and learned is not: it takes from the loop at most `stream.aside.TURN_S` at a time, and all of it is in how fast
+    training is with versions against without (`pauses.cost`). So are the pages that are copied after a fork.
     """
 
     def __init__(self) -> None:

@@ -23,8 +23,8 @@ from learners.table import Layout, Table
 LATER = "labels come later than their events"
 AT_QUESTION = "its unsupervised parts learn when it is asked"
 WAIT = 2000
-"""So many events a process leaves to river first: to load compiled code takes a tenth of a second and 60 MB. Where it
-must be compiled first, that is done beside us, and river goes on until it is there."""
+"""So many events a process leaves to river first: who reads so few needs no compiler. Where code is to be compiled
+first, that is done beside us, and river goes on until it is there."""
 
 COPIED = "a static copy of it is made on the way"
 

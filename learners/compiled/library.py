@@ -1,6 +1,6 @@
-"""Libraries of kernels: compiled in a process of their own, kept on disk, loaded by llvmlite; without numba here.
+"""Libraries of kernels: compiled in a process of their own, kept on disk, loaded without numba.
 
-1. `ready` looks for the code on disk and loads it: a quarter of a second, some 60 MB.
+1. `ready` looks for the code on disk and loads it: some milliseconds.
 2. Where there is none, it starts a process that compiles it, and returns False: river goes on with the events.
 3. Once that process has ended well, the code it sent is loaded. It has been loaded and run there before: a kernel that
    cannot be compiled, or that would end the process, says so in `why` and does no harm.
@@ -16,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from learners.compiled.elf import Code, NotUnderstood
 from learners.compiled.jit import KERNELS, Kernel
 from learners.compiled.kept import HERE, Kept, Shelf
 
@@ -79,8 +80,6 @@ class Library:
         """Say what stands in the way, as far as it can be known without loading or compiling anything."""
         if self.loaded or self.why is not None:
             return self.why
-        if find_spec("llvmlite") is None:
-            return "llvmlite is not installed"
         if find_spec("numba") is None and self.shelf.find() is None:
             return "numba is not installed"
         return self.shelf.refused()
@@ -148,13 +147,24 @@ class Compiler:
 
 def load(kept: Kept) -> Any:
     """Load code into this process; return what knows the addresses of its symbols. Raises ImportError and others."""
+    outside = ctypes.CDLL(getattr(math, "__file__", None))  # with the libm of Python's own exp and pow
+
+    def address(name: str) -> int:
+        return ctypes.cast(getattr(outside, name), ctypes.c_void_p).value or 0
+
+    try:
+        return Code(kept.objects, address)
+    except NotUnderstood:  # another processor or system
+        return _load_by_llvm(kept, address)
+
+
+def _load_by_llvm(kept: Kept, address: Callable[[str], int]) -> Any:
     import llvmlite.binding as llvm  # type: ignore[import-untyped] # noqa: PLC0415 - 50 MB, for those who need it
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    outside = ctypes.CDLL(getattr(math, "__file__", None))  # with the libm of Python's own exp and pow
     for name in kept.needs:
-        llvm.add_symbol(name, ctypes.cast(getattr(outside, name), ctypes.c_void_p).value)
+        llvm.add_symbol(name, address(name))
     target = llvm.Target.from_default_triple().create_target_machine(jit=True)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
     for each in kept.objects:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import learners.compiled
+from learners.compiled.elf import Code, NotUnderstood
 from learners.compiled.jit import INNER, KERNELS
 from learners.compiled.library import Library
 from learners.table import Column, Table
@@ -108,6 +109,25 @@ def test_kernels_are_compiled_beside_us_and_kept(make: Making, tmp_path: Path) -
     assert again._compiler is None
     check(again)
     assert {path.suffix for path in (tmp_path / "cache").iterdir()} == {".kernels", ".lock"}
+
+
+def test_what_is_not_understood_is_left_to_llvm(make: Making, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = make(GOOD)
+    assert library.ready(300)
+    kept = library.shelf.find()
+    assert kept is not None
+    for place, byte in ((0, 0), (4, 1), (16, 3), (18, 183)):  # no ELF, 32 bits, not relocatable, another processor
+        odd = kept.objects[0][:place] + bytes([byte]) + kept.objects[0][place + 1 :]
+        with pytest.raises(NotUnderstood):
+            Code((odd,), lambda _: 0)
+
+    def nothing(objects: Any, outside: Any) -> None:
+        raise NotUnderstood
+
+    monkeypatch.setattr("learners.compiled.library.Code", nothing)
+    again = Library("tried", *library.modules)
+    assert again.ready()
+    check(again)
 
 
 def test_code_that_is_not_whole_or_of_another_source_is_compiled_anew(make: Making, tmp_path: Path) -> None:
@@ -208,6 +228,7 @@ def test_an_interpreter_that_cannot_be_started_is_told(make: Making, monkeypatch
 def test_a_trainer_that_runs_compiled_never_imports_numba(compiled_code: None) -> None:
     """Neither for the model nor for its scores; and code from disk runs from the first batch after the wait on."""
     code = """
+import platform
 import sys
 import numpy as np
 from learners import Learner, bulk, read_recipe
@@ -220,8 +241,9 @@ for batch in range(3):
     learner.test_then_train(Table(Layout(names, names), rng.normal(size=(WAIT, 2)), {}), Column(rng.random(WAIT) < 0.5))
     assert learner._running._loaded == (batch > 0)
 assert bulk.LIBRARY.loaded
-assert "llvmlite" in sys.modules
 assert "numba" not in sys.modules
+if sys.platform == "linux" and platform.machine() == "x86_64":
+    assert "llvmlite" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

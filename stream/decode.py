@@ -67,10 +67,14 @@ class Decoder:
         self._times = TimeReader(schema.times, text=text) if labeled and schema.times else None
         self._whole = Whole(schema, form, bound=bound, bytes_max=bytes_max, labeled=labeled)
         self._shape: Shape = Rows(schema.features, self._label)
+        self._quick: Any = None
         if columns:
             from stream.columns import Columns  # noqa: PLC0415 - imports river: help must not wait for it
+            from stream.quick_json import quick_json  # noqa: PLC0415 - as above
 
             self._shape = Columns(schema.features, self._label)
+            if form.kind == "json" and not self._id:
+                self._quick = quick_json(schema, self._label, bound=bound, bytes_max=bytes_max)
 
     def decode(self, events: Sequence[bytes], timestamps_ms: Sequence[int | None] | None = None) -> Decoded:
         """Decode a batch, in order. `timestamps_ms` are the records' own, for events without a time of theirs."""
@@ -87,6 +91,9 @@ class Decoder:
 
     def _decode_whole(self, events: Sequence[bytes], stamps: Sequence[int | None]) -> Decoded | None:
         """Decode many events at once; None unless all are as they should be."""
+        if self._quick is not None and (read := self._quick.read(events)) is not None:
+            xs, ys = read
+            return Decoded(xs, ys, None, [], [], [])
         found = self._whole.many(events)
         try:
             times, ids = ([], []) if found is None else self._beside(found, stamps)

@@ -33,14 +33,15 @@ class FieldFault(Exception):
 def strict_type(field: FeatureField, bound: float) -> Any:
     """Return the type by which msgspec reads a feature that is there and as it should be."""
     if field.type == "number":
-        low, high = _limits(field, bound)
+        low, high = limits_of(field, bound)
         return Annotated[float, msgspec.Meta(ge=low, le=high)]
     if field.type == "category":
         return Literal[field.values] if field.values else Annotated[str, msgspec.Meta(min_length=1)]
     return bool if field.type == "bool" else datetime
 
 
-def _limits(field: FeatureField, bound: float) -> tuple[float, float]:
+def limits_of(field: FeatureField, bound: float) -> tuple[float, float]:
+    """Return the least and the greatest number that a feature may be."""
     low = -bound if field.min is None else max(-bound, field.min)
     high = bound if field.max is None else min(bound, field.max)
     return low, high

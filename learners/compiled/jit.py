@@ -19,7 +19,12 @@ import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SCALARS = {"float64": ("d", np.dtype(np.float64)), "int64": ("q", np.dtype(np.int64)), "boolean": ("?", np.dtype(bool))}
+SCALARS = {
+    "float64": ("d", np.dtype(np.float64)),
+    "int64": ("q", np.dtype(np.int64)),
+    "boolean": ("?", np.dtype(bool)),
+    "uint8": ("B", np.dtype(np.uint8)),
+}
 """What kernels take and return, by numba's names: the letter of `struct`, the type of numpy."""
 
 FINE = (0, -2)

@@ -30,6 +30,8 @@ from stream.schema import FeatureField, LabelField, Schema, TimeFields
 from stream.whole import Whole
 from tests.simulation.nasties import LINES, VALUES, as_csv, as_json
 
+pytestmark = pytest.mark.usefixtures("compiled_code")  # simple events are read by compiled code
+
 WAYS = ("one by one", "rows", "columns")
 """How events are decoded: each by itself, as many as can be at once, and at once into columns."""
 

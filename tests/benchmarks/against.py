@@ -25,8 +25,8 @@ LEARNERS = {
 EVERY = 20_000
 """So often a version is saved, in events; at most every five seconds."""
 
-LONGER = 5
-"""What is compiled is so many times as fast, and more: as many more events, and as many more between versions."""
+LONGER = 20
+"""What is compiled is ten times as fast: so many more events, and as many more between versions."""
 
 
 class Ground:

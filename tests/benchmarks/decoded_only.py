@@ -26,10 +26,14 @@ def decoder(how: str, first: bytes) -> Decode:
 
 
 def _own(names: Sequence[str]) -> Decode:
+    from learners.compiled import ready  # noqa: PLC0415
     from stream.decode import Decoder  # noqa: PLC0415
     from stream.log import Format  # noqa: PLC0415
+    from stream.quick_json import LIBRARY  # noqa: PLC0415
     from stream.schema import FeatureField, LabelField, Schema  # noqa: PLC0415
 
+    assert LIBRARY.ready(300)
+    assert ready(300)
     features = tuple(FeatureField(name, "number") for name in names)
     more: dict[str, Any] = {"columns": True}
     schema = Schema(features, LabelField("class", "category", "UP"))

@@ -145,7 +145,7 @@ def test_events_that_retention_takes_while_reading_are_told(kafka: Broker, kafka
     place = TopicPartition(topic, 0, 15)
     kafka.admin.delete_records([place])[place].result(30)
     log._assign({0: 5})  # as if it had been that slow
-    with pytest.raises(LogLost, match="events (5|10) to 15"):  # 10: librdkafka had asked for what comes next
+    with pytest.raises(LogLost, match=r"events (5|10) to 15"):  # 10: librdkafka had asked for what comes next
         poll_for(10, log)
 
 

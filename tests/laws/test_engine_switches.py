@@ -246,7 +246,12 @@ class Teller:
         return self.version
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(story=stories(), data=st.data())
 def test_a_story_of_switches_and_kills_ends_as_a_bare_loop_does(story: Story, data: Any) -> None:
     good, bare = good_ones(story), Bare(story, river_of(story.text))

@@ -1,24 +1,30 @@
 """What learns, and how it is judged: recipes, learners, scores. Knows river and numpy; does no I/O.
 
-Importing it imports river (about a second): commands that learn nothing do not.
+A name brings its module when it is asked for: who uses a table needs no river, whose import takes two seconds.
 """
 
 from __future__ import annotations
 
-from learners.errors import LearnerError, LearnFailed, MetricError, RecipeError, StateError, UnseededRecipe
-from learners.joined import Turn
-from learners.learner import Learner
-from learners.making import Making
-from learners.metrics import fitting, read_metrics
-from learners.parts import Ended, Point, Sealed
-from learners.pending import LabelPolicy
-from learners.predictor import Prediction
-from learners.probe import LOST, Judgement, Probe, check_metric, goodness_of, metric_of
-from learners.progressive import Scores
-from learners.recipe import Recipe, Task, read_recipe
-from learners.running import code_on_disk, why_river
-from learners.tape import Culprit
-from learners.weights import Weights
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "learners.errors": ("LearnerError", "LearnFailed", "MetricError", "RecipeError", "StateError", "UnseededRecipe"),
+    "learners.joined": ("Turn",),
+    "learners.learner": ("Learner",),
+    "learners.making": ("Making",),
+    "learners.metrics": ("fitting", "read_metrics"),
+    "learners.parts": ("Ended", "Point", "Sealed"),
+    "learners.pending": ("LabelPolicy",),
+    "learners.predictor": ("Prediction",),
+    "learners.probe": ("LOST", "Judgement", "Probe", "check_metric", "goodness_of", "metric_of"),
+    "learners.progressive": ("Scores",),
+    "learners.recipe": ("Recipe", "Task", "read_recipe"),
+    "learners.running": ("code_on_disk", "why_river"),
+    "learners.tape": ("Culprit",),
+    "learners.weights": ("Weights",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "LOST",
@@ -52,3 +58,11 @@ __all__ = [
     "read_recipe",
     "why_river",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name from its module; the types of all are in the stub beside this file."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return found

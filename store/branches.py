@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, update
 
 from store import held, refs, saves, scores, snapshots
-from store.blobs import Blob, pack
+from store.envelope import Blob, pack
 from store.errors import NoSuchModel, Refused, StoreUnreachable
 from store.history import History
 from store.refs import Cause

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from store.blobs import BadEnvelope, pack, unpack
+from store.envelope import BadEnvelope, pack, unpack
 from store.errors import StoreError
 from store.types import Version
 

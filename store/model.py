@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from store import held, owners, refs, retention, runs, saves, scores, skips, snapshots
-from store.blobs import Blob, pack
 from store.branches import Branches
+from store.envelope import Blob, pack
 from store.errors import StoreUnreachable
 from store.owners import Claimant
 from store.rebuilds import Rebuilds

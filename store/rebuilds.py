@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select, update
 
 from store import held, refs, scores, snapshots
-from store.blobs import pack
+from store.envelope import pack
 from store.errors import RebuildOutdated, Refused
 from store.processes import gone
 from store.quarantine import Quarantines, revision_of

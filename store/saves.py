@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from store import held, owners, refs, scores, snapshots
-from store.blobs import Blob
+from store.envelope import Blob
 from store.errors import Fenced, NoSuchModel, Refused
 from store.refs import Cause
 from store.schema import models

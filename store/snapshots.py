@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Table, and_, insert, select, update
 
-from store.blobs import BadEnvelope, Blob, put, unpack
+from store.blobs import put
 from store.columns import as_read
+from store.envelope import BadEnvelope, Blob, unpack
 from store.errors import BytesExpired, CorruptSnapshot, NoSuchModel, NoSuchVersion
 from store.schema import blobs, models, refs, segment_holds, segment_runs, versions
 from store.types import Accounts, Hold, NewVersion, Position, Proof, Run, Segment, Version

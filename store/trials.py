@@ -15,8 +15,8 @@ from typing import Any
 import zstandard
 from sqlalchemy import Connection, Row, Select, func, select, update
 
-from store.blobs import ENVELOPE_BYTES_MAX
 from store.dialects import insert
+from store.envelope import ENVELOPE_BYTES_MAX
 from store.errors import Refused, StoreError
 from store.history import History
 from store.processes import gone

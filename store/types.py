@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from store.blobs import Blob
+from store.envelope import Blob
 
 RunKind = Literal["read", "late", "skip", "gap"]
 VersionKind = Literal["genesis", "save", "skip", "closing", "freeze", "thaw"]

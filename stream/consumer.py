@@ -25,14 +25,14 @@ from stream.config import Config
 from stream.environment import require_same
 from stream.errors import ConfigError, LearnerTainted, LogLost, OtherLineage, SnapshotLost
 from stream.feed import Feed, check_topics
-from stream.forms import COMPILED, events_max, told, why_rows
+from stream.forms import COMPILED, told, why_rows
 from stream.gate import open_gate
 from stream.genesis import genesis, settle_schema, start_of, untrained
 from stream.late import Late
 from stream.owner import Owner, Vitals, who
 from stream.quarantine import Quarantine
 from stream.runs import OpenRun, recorded
-from stream.schedule import Policy, Schedule
+from stream.schedule import Policy, Schedule, events_max
 from stream.schema import Schema
 from stream.screen import Screen
 from stream.settled import LEARNER, check_settled, untouched

@@ -8,8 +8,6 @@ from pathlib import Path
 from learners import RecipeError, Task, read_recipe, why_river
 from learners.table import Layout
 from stream.config import Config
-from stream.log import EVENTS_PER_POLL_MAX
-from stream.schedule import COLUMNS_PER_BATCH_MAX
 from stream.schema import Schema
 
 COMPILED = "compiled"
@@ -35,11 +33,6 @@ def why_rows(config: Config, recipe: str, schema: Schema) -> str | None:
         at_question=at_question,
         copied=config.validation.static_after is not None,
     )
-
-
-def events_max(*, columns: bool) -> int:
-    """Return how many events a batch may have in this form."""
-    return COLUMNS_PER_BATCH_MAX if columns else EVENTS_PER_POLL_MAX
 
 
 def told(why: str | None) -> str:

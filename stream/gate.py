@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from learners import Learner, Turn
+import learners
+from learners.joined import Turn
 from store.types import HeldEvent
 from stream.breaker import cut
 from stream.config import Config
@@ -57,7 +58,7 @@ class Verdicts:
     turns: list[Turn] | None = None
     batch: Batch = NOTHING
 
-    def teach(self, learner: Learner) -> None:
+    def teach(self, learner: learners.Learner) -> None:
         """Let a learner learn what was accepted. Raises `LearnFailed`."""
         if self.turns is not None:
             learner.take_turns(self.turns)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from store import ModelStore
-from store.quarantine import Entry
+from store.entries import Entry
 from stream.config import Config
 from stream.feed import Feed
 from stream.held import QUARANTINED

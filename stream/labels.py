@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from learners import Turn
+from learners.joined import Turn
 from stream.config import Config
 from stream.decode import UNREADABLE, csv_cells, event_text, json_object, read_id
 from stream.fields import Fault, FieldFault, LabelReader

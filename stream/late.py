@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from store import ModelStore
+from store.entries import Entry
 from store.offsets import Offsets
-from store.quarantine import Entry
 from store.types import Version
 from stream.config import Config
 from stream.feed import Feed

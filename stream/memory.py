@@ -12,8 +12,6 @@ from typing import Any
 
 import msgspec
 
-from store import ModelStore
-from store.types import Version
 from stream.breaker import Breaker, Held, Limits, Place, Trip, order_of
 from stream.log import Batch
 from stream.tables import GateTable
@@ -139,12 +137,3 @@ class Memory:
 def details_of(beside: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the details of a version say of what is kept beside its learner."""
     return {HOLD: msgspec.msgpack.decode(beside[HOLD])} if HOLD in beside else {}
-
-
-def settings_then(store: ModelStore, version: Version) -> GateTable | None:
-    """Return by which settings the gate remembered when a version was made: those of its run. None: of no run."""
-    run = next((each for each in store.runs() if each.run == version.run), None)
-    if run is None:
-        return None
-    gate = {"duplicates": None, "breaker": False, **run.config.get("gate", {})}  # runs of old had neither
-    return GateTable.model_validate({key: gate[key] for key in ("duplicates", "breaker")})

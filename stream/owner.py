@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ from stream.aside import Aside
 
 WATCH_S = 0.25
 BEAT_S = 1.0
+
+OBEY_S_MAX = 15.0
+"""How long a trainer may take to say that it obeys: it looks several times a second, but never within a batch."""
+
+LOOK_S = 0.05
 
 TRAINING = "training"
 """The state of a trainer that learned a batch just now, and is to read the next."""
@@ -156,3 +162,19 @@ def who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def obeyed(store: ModelStore, revision: int) -> bool | None:
+    """Wait until the trainer judges by a revision from its next batch on; None if none runs, False if it does not say.
+
+    What is put into the log after this has returned true is judged by it.
+    """
+    deadline = time.monotonic() + OBEY_S_MAX
+    while store.owned(host=socket.gethostname(), now=datetime.now(UTC)):
+        beat = store.heartbeat()
+        if beat is not None and (beat.quarantine or 0) >= revision:
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_S)
+    return None

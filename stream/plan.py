@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from store import ModelStore
+from store.entries import Entry
 from store.offsets import Offsets
-from store.quarantine import Entry
 from store.types import Hold, Version
 from stream.blast import learned_of
 from stream.held import QUARANTINED

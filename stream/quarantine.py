@@ -6,16 +6,12 @@ event.
 
 from __future__ import annotations
 
-import socket
-import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from store import ModelStore
+from store.entries import Entry
 from store.offsets import Offsets
-from store.quarantine import Entry
 from stream.config import Config
 from stream.errors import ConfigError
 from stream.feed import Feed
@@ -25,27 +21,6 @@ from stream.log import Log, Span
 from stream.moments import moments_of
 from stream.scan import scan
 from stream.selector import Matcher, Selector
-
-OBEY_S_MAX = 15.0
-"""How long a trainer may take to say that it obeys: it looks several times a second, but never within a batch."""
-
-LOOK_S = 0.05
-
-
-def obeyed(store: ModelStore, revision: int) -> bool | None:
-    """Wait until the trainer judges by a revision from its next batch on; None if none runs, False if it does not say.
-
-    What is put into the log after this has returned true is judged by it.
-    """
-    deadline = time.monotonic() + OBEY_S_MAX
-    while store.owned(host=socket.gethostname(), now=datetime.now(UTC)):
-        beat = store.heartbeat()
-        if beat is not None and (beat.quarantine or 0) >= revision:
-            return True
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(LOOK_S)
-    return None
 
 
 class Quarantine:

@@ -23,7 +23,7 @@ from stream.config import Config
 from stream.draft import new_version
 from stream.errors import LogLost, ModelRuined
 from stream.feed import Feed
-from stream.forms import events_max, why_rows
+from stream.forms import why_rows
 from stream.gate import Gate, Recorded, open_gate
 from stream.held import QUARANTINED, RAISED, TAINTED, TOO_OLD
 from stream.log import Batch, Ends
@@ -32,6 +32,7 @@ from stream.plan import Plan, parent_of, point, replayable_from, rewritten_since
 from stream.quarantine import Quarantine
 from stream.replay import learner_at, struck
 from stream.runs import OpenRun
+from stream.schedule import events_max
 from stream.schema import Schema
 from stream.segment import UNREAD, OpenSegment
 from stream.taint import Taint, asked_before

@@ -13,17 +13,20 @@ from learners import Learner, LearnFailed, Sealed, read_recipe
 from learners.errors import StateError
 from store import ModelStore
 from store.errors import BytesExpired, CorruptSnapshot
-from store.types import Segment, Version
+from store.types import Version
 from stream.again import read_segment
 from stream.config import Config
 from stream.environment import differences, environment
 from stream.errors import ConfigError, LogLost, LogMismatch, LogUnreachable, NotEqual
 from stream.feed import Feed, check_topics
-from stream.forms import events_max, why_rows
+from stream.forms import why_rows
 from stream.gate import open_gate
 from stream.genesis import untrained
-from stream.memory import details_of, settings_then
+from stream.memory import details_of
+from stream.schedule import events_max
 from stream.schema import Schema
+from stream.segment import reasons_of
+from stream.tables import GateTable
 
 Tell = Callable[[int], None]
 
@@ -187,14 +190,6 @@ def struck(version: Version) -> list[int]:
     return list(labels.get("struck", ()))
 
 
-def reasons_of(segment: Segment) -> dict[tuple[str, int], dict[int, str]]:
-    """Return what a segment held: (topic, partition) to offset to reason."""
-    recorded: dict[tuple[str, int], dict[int, str]] = {}
-    for hold in segment.holds:
-        recorded.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason
-    return recorded
-
-
 def _difference(version: Version, sealed: Sealed) -> str | None:
     """Say in what the version and the recomputed one differ; None if equal."""
     proof = version.proof
@@ -209,3 +204,12 @@ def _difference(version: Version, sealed: Sealed) -> str | None:
     if proof.details and sealed.details != proof.details:  # versions of before details were kept have none
         return "the details differ"
     return None
+
+
+def settings_then(store: ModelStore, version: Version) -> GateTable | None:
+    """Return by which settings the gate remembered when a version was made: those of its run. None: of no run."""
+    run = next((each for each in store.runs() if each.run == version.run), None)
+    if run is None:
+        return None
+    gate = {"duplicates": None, "breaker": False, **run.config.get("gate", {})}  # runs of old had neither
+    return GateTable.model_validate({key: gate[key] for key in ("duplicates", "breaker")})

@@ -22,7 +22,7 @@ from typing import Self
 
 from learners import Learner
 from store import ModelStore
-from store.blobs import pack
+from store.envelope import pack
 from store.types import NewVersion, Ref, Version, VersionKind
 from stream.draft import draft
 from stream.errors import SnapshotLost

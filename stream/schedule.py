@@ -133,3 +133,8 @@ class Schedule:
         """Note that champion is where head is."""
         self._published_at = now
         self._unpublished = 0
+
+
+def events_max(*, columns: bool) -> int:
+    """Return how many events a batch may have in this form."""
+    return COLUMNS_PER_BATCH_MAX if columns else EVENTS_PER_POLL_MAX

@@ -193,3 +193,11 @@ class OpenSegment:
             for topic, cursors in self._cursors.items()
             for partition, end in ends[topic].items()
         )
+
+
+def reasons_of(segment: Segment) -> dict[tuple[str, int], dict[int, str]]:
+    """Return what a segment held: (topic, partition) to offset to reason."""
+    recorded: dict[tuple[str, int], dict[int, str]] = {}
+    for hold in segment.holds:
+        recorded.setdefault((hold.topic, hold.partition), {})[hold.offset] = hold.reason
+    return recorded

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import structlog
-
 from stream.appender import FileLogWriter
 from stream.config import Config
 from stream.errors import ConfigError, StreamError
@@ -57,6 +55,8 @@ def open_feed(config: Config, *, until_end: bool, group: str) -> Feed:
 
 def logs_to_stderr() -> None:
     """Write logs as JSON on standard error, unless somebody chose otherwise: standard output is for results."""
+    import structlog  # noqa: PLC0415 - a tenth of a second, which who reads files need not spend
+
     if not structlog.is_configured():
         structlog.configure(
             processors=[

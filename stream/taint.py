@@ -21,8 +21,7 @@ from stream.feed import Feed
 from stream.fields import Fault
 from stream.gate import Gate
 from stream.held import RAISED, TAINTED
-from stream.replay import reasons_of
-from stream.segment import OpenSegment
+from stream.segment import OpenSegment, reasons_of
 
 RAISES_MAX = 10
 """So many events in a row that ruin the model are held; one more, and the recipe does not fit the stream."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from learners import Learner, LearnFailed
 from store import ModelStore
-from store.quarantine import Entry
+from store.entries import Entry
 from store.types import Version, VersionKind
 from stream.draft import new_version, score_points
 from stream.errors import LearnerTainted, LogLost, ModelRuined, OtherLineage

@@ -14,10 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from learners.compiled.bayes import BayesEngine
 from learners.compiled.library import LIBRARIES, Library, loaded, on_disk, ready
-from learners.compiled.linear import LinearEngine
-from learners.compiled.recognition import recognise
 from learners.table import Column, Layout, Table
 
 MODULES = ("powers", "scaling_kernel", "linear_kernel", "bayes_kernel")
@@ -52,6 +49,8 @@ class Engine(Protocol):
 
 def hindrance(model: Any, layout: Layout, task: str) -> str | None:
     """Say why `engine_for` makes no engine, in words; None if it makes one, now or once it is compiled."""
+    from learners.compiled.recognition import recognise  # noqa: PLC0415 - river, of which who decodes needs nothing
+
     found = recognise(model, layout, task)
     return found if isinstance(found, str) else LIBRARY.hindrance()
 
@@ -62,6 +61,10 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     None while it is being compiled, in a process beside this one: ask again later. A binary classifier answers by the
     probability of True, whether it is asked for that or for labels: river's label is True where that is over one half.
     """
+    from learners.compiled.bayes import BayesEngine  # noqa: PLC0415 - as above
+    from learners.compiled.linear import LinearEngine  # noqa: PLC0415
+    from learners.compiled.recognition import recognise  # noqa: PLC0415
+
     found = recognise(model, layout, task)
     if isinstance(found, str):
         return found

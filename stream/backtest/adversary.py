@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from learners import Learner, LearnFailed, Prediction
+import learners
+from learners.errors import LearnFailed
 from stream.gate import Verdicts
 
-Predict = Callable[[Mapping[str, Any]], Prediction]
+Predict = Callable[[Mapping[str, Any]], "learners.Prediction"]
 """What a model answers, learning nothing: `Learner.predict_one`."""
 
 
@@ -19,6 +20,7 @@ def worst(predict: Predict, x: Mapping[str, Any], y: Any, steps: Mapping[str, fl
     One feature after the other, each given how those before it were moved: two questions a feature. Nothing is moved
     that makes it no worse, nor what is missing.
 
+    >>> from learners import Prediction
     >>> worst(lambda x: Prediction(2 * x["a"] - x["b"]), {"a": 1.0, "b": 1.0}, 3.0, {"a": 0.5, "b": 0.1, "c": 1.0})
     {'a': 0.5, 'b': 1.1}
     """
@@ -35,11 +37,12 @@ def worst(predict: Predict, x: Mapping[str, Any], y: Any, steps: Mapping[str, fl
     return moved
 
 
-def loss_of(prediction: Prediction, y: Any) -> float:
+def loss_of(prediction: learners.Prediction, y: Any) -> float:
     """Return how bad a prediction is: by how much a number is off, what probability the label had, or whether it is it.
 
     What says nothing is not worse than anything.
 
+    >>> from learners import Prediction
     >>> loss_of(Prediction(True, {True: 0.75, False: 0.25}), True), loss_of(Prediction(1.0), 4.0)
     (0.25, 3.0)
     """
@@ -54,7 +57,7 @@ def loss_of(prediction: Prediction, y: Any) -> float:
     return -math.inf if math.isnan(found) else found
 
 
-def teach_worst(learner: Learner, verdicts: Verdicts, steps: Mapping[str, float]) -> None:
+def teach_worst(learner: learners.Learner, verdicts: Verdicts, steps: Mapping[str, float]) -> None:
     """Let a learner learn what was accepted, each event moved to where it is asked worst: in place of `Verdicts.teach`.
 
     Event by event, since the model is another at each. Only where labels come with their events. Raises `LearnFailed`.

@@ -7,8 +7,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from learners import Learner, Turn
-from store.quarantine import Entry
+import learners
+from learners.joined import Turn
+from store.entries import Entry
 from stream.backtest.adversary import teach_worst
 from stream.backtest.changes import Noise, Shift
 from stream.backtest.order import Order, reorder
@@ -151,7 +152,7 @@ class Applied:
         """Whether events are moved by what a candidate predicts: then it is taught by `teach`."""
         return any(noise.worst for noise in self.noises)
 
-    def teach(self, learner: Learner, verdicts: Verdicts) -> None:
+    def teach(self, learner: learners.Learner, verdicts: Verdicts) -> None:
         """Let a learner learn what was accepted, each event moved to where its prediction is worst."""
         teach_worst(learner, verdicts, {noise.feature: noise.step(self.sds) for noise in self.noises if noise.worst})
 

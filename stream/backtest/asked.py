@@ -9,8 +9,8 @@ from typing import Any
 
 from learners import Recipe
 from stream.backtest.candidates import Candidate
-from stream.backtest.course import Course
 from stream.backtest.range import Wishes, ranges_of, rollback_of
+from stream.backtest.stretch import Course
 from stream.backtest.trial import Outcome
 from stream.backtest.whatif import WhatIf, read_whatif
 

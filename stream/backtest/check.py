@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from stream.backtest.candidates import Candidate
-from stream.backtest.course import Course
+from stream.backtest.stretch import Course
 from stream.backtest.trial import Outcome
 from stream.environment import differences, environment
 from stream.errors import ConfigError

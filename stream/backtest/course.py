@@ -8,19 +8,19 @@ take turns, or where labels have a log of their own, records come by their times
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from store import ModelStore
 from store.types import Cursor, Position, Run, Segment, TopicPosition, Version
 from stream.backtest.range import Wishes, bounds
+from stream.backtest.stretch import Course, Stretch
 from stream.config import Config
 from stream.errors import ConfigError, LogLost
 from stream.feed import Feed, check_topics
 from stream.genesis import settle_schema, start_of
 from stream.log import EVENTS_PER_POLL_MAX, Ends
 from stream.replay import learner_at
-from stream.schema import Schema
 from stream.stop import Stop
 
 EVENTS_IN_STRETCH = 20_000
@@ -28,51 +28,6 @@ EVENTS_IN_STRETCH = 20_000
 
 CHANGING = ("freeze", "thaw", "closing")
 """Kinds of versions that do something though they read nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A part of a course; `position` has the identities of the topics.
-
-    `recorded`: held is what was held then, else today's gate judges. `version` read it live, the whole of it, and all
-    before it is whole too: the live learner has its scores after it. Where records are merged by their times as they
-    are read, there are `ends`, and `position` is where it begins. `model` is a version whose model takes over here.
-    `beside`: what today's gate remembers where it begins; None: what it has seen so far.
-    """
-
-    segment: Segment
-    position: Position
-    recorded: bool = False
-    version: Version | None = None
-    ends: Ends | None = None
-    model: int | None = None
-    beside: Mapping[str, Any] | None = None
-
-    @property
-    def events(self) -> int:
-        """How many offsets it reads; 0 where that is not known."""
-        return sum(run.stop - run.start for run in self.segment.runs)
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """What a backtest reads. `start`: the version from which the live learner goes on, None: it begins untrained."""
-
-    stretches: tuple[Stretch, ...]
-    begins: Ends
-    ends: Ends
-    schema: Mapping[str, Any]
-    start: Version | None = None
-
-    @property
-    def events(self) -> int:
-        """About how many events it has."""
-        return sum(stretch.events for stretch in self.stretches)
-
-    @property
-    def live(self) -> list[Version]:
-        """The versions whose scores the live learner is to have."""
-        return [stretch.version for stretch in self.stretches if stretch.version is not None]
 
 
 def lay_out(store: ModelStore, feed: Feed, config: Config, wishes: Wishes, *, close: bool = True) -> Course | None:
@@ -257,8 +212,3 @@ def _most(begins: Ends, others: Ends) -> Ends:
     return {
         topic: {p: max(at, others.get(topic, {}).get(p, 0)) for p, at in each.items()} for topic, each in begins.items()
     }
-
-
-def schema_of(course: Course) -> Schema:
-    """Return the schema by which its events are read."""
-    return Schema.from_json(course.schema)

@@ -11,14 +11,15 @@ from typing import Any
 
 from learners import Learner, read_recipe
 from learners.verdict import comparable
-from store.quarantine import Entry
+from store.entries import Entry
 from store.types import Version
 from stream.backtest.candidates import Candidate
-from stream.backtest.course import Course, Stretch, schema_of
 from stream.backtest.group import Group, grouped
 from stream.backtest.hear import Hear
-from stream.backtest.readahead import Errand, ReadAhead
+from stream.backtest.readahead import ReadAhead
+from stream.backtest.reader import Errand
 from stream.backtest.reading import Reading
+from stream.backtest.stretch import Course, Stretch, schema_of
 from stream.backtest.trial import Outcome, Trial
 from stream.backtest.whatif import WhatIf
 from stream.config import Config

@@ -12,39 +12,23 @@ from __future__ import annotations
 import pickle
 import queue
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from learners.table import Column, Table
-from store.quarantine import Entry
-from stream.backtest.course import Course
 from stream.backtest.hear import Hear
+from stream.backtest.reader import Errand, bare, be, take, unpacked
 from stream.backtest.reading import Reading
-from stream.backtest.spawned import begun, context, unheard
-from stream.backtest.whatif import WhatIf
-from stream.config import Config
+from stream.backtest.spawned import context, unheard
 from stream.errors import LogUnreachable
 from stream.gate import Verdicts
-from stream.log import Batch
-from stream.sources import open_feed
 
 LOOK_S = 0.1
 
 BATCHES_MAX = 32
 """So many batches of either process may wait for their turn: of 8,192 events with eight features some 20 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What is to be read, as plain values."""
-
-    config: Config
-    course: Course
-    entries: tuple[int, Sequence[Entry]]
-    group: str
 
 
 @dataclass(slots=True)
@@ -78,7 +62,7 @@ class ReadAhead:
         Raises as `Reading.stretch`.
         """
         if self._own is None:
-            self._begin_own(_take(self._next, place), at=place)
+            self._begin_own(take(self._next, place), at=place)
         own = self._own
         if own is None or own.place != place:
             yield from self._received(hear)
@@ -106,19 +90,19 @@ class ReadAhead:
                 raise found
             if found is None:
                 return
-            yield _unpacked(found)
+            yield unpacked(found)
 
     def _read_on(self) -> bool:
         """Read a little ahead while the other process is awaited; tell whether there is more to read."""
         if not self._theirs.empty():
             return True
         if self._own is None:
-            self._begin_own(_take(self._next))
+            self._begin_own(take(self._next))
         own = self._own
         if own is None or len(own.waiting) >= BATCHES_MAX:
             return False
         for verdicts in own.rest:
-            own.waiting.append(_bare(verdicts))
+            own.waiting.append(bare(verdicts))
             return True
         return False
 
@@ -139,7 +123,7 @@ class ReadAhead:
     def __enter__(self) -> Self:
         self._pipe, theirs = context.Pipe()
         with unheard():
-            self.process = context.Process(target=_be, args=(theirs, self._next), daemon=True)
+            self.process = context.Process(target=be, args=(theirs, self._next), daemon=True)
             self.process.start()
         theirs.close()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -155,59 +139,3 @@ class ReadAhead:
             with suppress(queue.Empty):
                 self._theirs.get(timeout=LOOK_S)
         self._pipe.close()
-
-
-def _take(following: Any, place: int | None = None) -> int:
-    """Take a stretch, the next or the one at a place, unless that is taken; return the next that was not."""
-    with following.get_lock():
-        found: int = following.value
-        if place is None or found == place:
-            following.value += 1
-        return found
-
-
-def _be(pipe: Any, following: Any) -> None:
-    """Be the process that reads."""
-    begun()
-    try:
-        errand: Errand = pipe.recv()
-        with closing(open_feed(errand.config, until_end=True, group=errand.group)) as feed:
-            reading = Reading(errand.course, feed, errand.config, errand.entries, WhatIf(), columns=True)
-            stretches = errand.course.stretches
-            while (place := _take(following)) < len(stretches):
-                for verdicts in reading.stretch(stretches[place]):
-                    _send(pipe, _packed(verdicts))
-                _send(pipe, None)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # nobody waits for it
-    except Exception as error:  # noqa: BLE001 - the boundary of the process: raised again in the other one
-        _send(pipe, error)
-
-
-def _send(pipe: Any, what: Any) -> None:
-    pipe.send_bytes(pickle.dumps(what, protocol=5))
-
-
-def _packed(verdicts: Verdicts) -> tuple[Any, ...]:
-    """Return verdicts as plain values and arrays; of the records only where they stood."""
-    table, ys = verdicts.xs, verdicts.ys
-    bare = replace(_bare(verdicts), xs=[], ys=[])
-    if isinstance(table, Table):
-        xs: Any = (table.layout, table.numbers, table.others)
-    else:
-        xs = list(table)  # of no event
-    return bare, xs, ys.array if isinstance(ys, Column) else ys
-
-
-def _bare(verdicts: Verdicts) -> Verdicts:
-    """Return verdicts without the bytes of the records."""
-    spans = (replace(span, values=[], timestamps_ms=[], keys=[]) for span in verdicts.batch.spans)
-    return replace(verdicts, batch=Batch(tuple(spans)))
-
-
-def _unpacked(found: tuple[Any, ...]) -> Verdicts:
-    bare, xs, ys = found
-    whole: Verdicts = replace(
-        bare, xs=Table(*xs) if isinstance(xs, tuple) else xs, ys=ys if isinstance(ys, list) else Column(ys)
-    )
-    return whole

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from store.quarantine import Entry
+from store.entries import Entry
 from stream.again import read_segment
 from stream.backtest.applied import Applied
-from stream.backtest.course import Course, Stretch, schema_of
 from stream.backtest.hear import Hear
 from stream.backtest.spread import Spread
+from stream.backtest.stretch import Course, Stretch, schema_of
 from stream.backtest.whatif import WhatIf
 from stream.config import Config
 from stream.errors import LogLost, NotEqual
 from stream.feed import Feed
-from stream.forms import events_max
 from stream.gate import Recorded, Verdicts, open_gate
 from stream.log import POLL_S_MAX, Batch
 from stream.quarantine import Quarantine
-from stream.replay import reasons_of
+from stream.schedule import events_max
+from stream.segment import reasons_of
 
 
 class Reading:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from store.types import Cursor, Position, Run, Segment, Version
-from stream.backtest.course import Course, Stretch
+from stream.backtest.stretch import Course, Stretch
 from stream.errors import ConfigError
 from stream.log import Ends
 

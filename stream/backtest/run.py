@@ -21,13 +21,14 @@ from store.types import NewVersion
 from stream.backtest.asked import FORM, Ask, Found, told_of
 from stream.backtest.candidates import Candidate, check, read_candidates
 from stream.backtest.check import changed, check_start, replays_live
-from stream.backtest.course import lay_out, say_nothing, schema_of
+from stream.backtest.course import lay_out, say_nothing
 from stream.backtest.hear import Hear
 from stream.backtest.journey import Journey
 from stream.backtest.range import between, place
 from stream.backtest.reading import spread
 from stream.backtest.rollback import turned_back
 from stream.backtest.saving import as_parent, beginnings, check_saving, save
+from stream.backtest.stretch import schema_of
 from stream.backtest.trial import Outcome
 from stream.config import Config
 from stream.environment import environment

@@ -10,7 +10,7 @@ from learners import Recipe
 from store import ModelStore
 from store.types import Accounts, Cursor, NewVersion, Position, TopicPosition, Version
 from stream.backtest.candidates import Candidate
-from stream.backtest.course import Course, schema_of
+from stream.backtest.stretch import Course, schema_of
 from stream.backtest.trial import Outcome
 from stream.backtest.whatif import WhatIf
 from stream.config import Config

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from learners import LabelPolicy
-from store.quarantine import Entry
+from learners.pending import LabelPolicy
+from store.entries import Entry
 from stream.backtest.applied import Applied
 from stream.backtest.changes import ALL, Noise, Shift, read_noise, read_shift
 from stream.backtest.order import Order, read_order

@@ -22,8 +22,9 @@ from stream.errors import LogLost
 from stream.feed import Feed, check_topics
 from stream.gate import Verdicts, open_gate
 from stream.log import Batch
-from stream.replay import reasons_of, struck
+from stream.replay import struck
 from stream.schema import Schema
+from stream.segment import reasons_of
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from store import ModelStore
-from store.quarantine import Entry, Release
+from store.entries import Entry, Release
 from stream.blast import blast_radius, learned_of
 from stream.commands.blasts import blast_json, tell_blast
 from stream.commands.opened import console, opened_model, print_json, print_table
@@ -17,9 +17,9 @@ from stream.config import Config
 from stream.errors import ConfigError
 from stream.feed import Feed
 from stream.log import Log
-from stream.owner import who
+from stream.owner import obeyed, who
 from stream.plan import union
-from stream.quarantine import Resolved, check_selector, obeyed, resolve
+from stream.quarantine import Resolved, check_selector, resolve
 from stream.selector import Selector
 from stream.sources import open_feed
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from store import ModelStore
+from store.entries import Release, Status
 from store.history import Outline
 from store.offsets import Offsets
-from store.quarantine import Release, Status
 from store.types import Hold
 from stream.blast import learned_of
 from stream.held import QUARANTINED

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import structlog
 
-from store.quarantine import Release
+from store.entries import Release
 from stream.commands.moving import rollback
 from stream.commands.quarantining import add, release
 from stream.commands.rebuilding import Wishes, rebuild

@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import event
 
 from store import BytesExpired, HeldEvent, ModelStore, NoSuchModel, Refused, ScorePoint, Store, StoreUnreachable
+from store.entries import Change, Entry
 from store.errors import RebuildOutdated
 from store.offsets import Offsets
-from store.quarantine import Change, Entry
 from store.rebuilds import Rebuild
 from store.types import NewVersion, Ref, Run, RunKind, Segment, Version
 from tests.laws.test_store_faults import cut_at_commit

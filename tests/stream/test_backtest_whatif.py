@@ -18,10 +18,10 @@ from river import linear_model, metrics, naive_bayes, optim, preprocessing
 from store import ModelStore
 from store.types import Cursor, Position, Segment, TopicPosition
 from stream.backtest.asked import Found, ask
-from stream.backtest.course import Course, Stretch
 from stream.backtest.noise import gaussian
 from stream.backtest.rollback import turned_back
 from stream.backtest.spread import Spread
+from stream.backtest.stretch import Course, Stretch
 from stream.commands.backtesting import carry_out, opened_anyway
 from stream.errors import ConfigError
 from stream.stop import Stop

@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from learners.table import Column, Table
-from store.quarantine import Entry
+from store.entries import Entry
 from store.types import Position
 from stream.backtest import readahead, several
-from stream.backtest.course import Course, lay_out
+from stream.backtest.course import lay_out
 from stream.backtest.range import Wishes
-from stream.backtest.readahead import Errand, ReadAhead
+from stream.backtest.readahead import ReadAhead
+from stream.backtest.reader import Errand
 from stream.backtest.reading import Reading
+from stream.backtest.stretch import Course
 from stream.backtest.whatif import WhatIf
 from stream.commands.backtesting import opened_anyway
 from stream.config import Config

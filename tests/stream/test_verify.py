@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from learners import Learner
-from store.blobs import pack
+from store.envelope import pack
 from tests.world import World
 
 

@@ -20,8 +20,8 @@ import pytest
 from river import linear_model, metrics, optim, preprocessing
 
 from learners import LabelPolicy, Learner, Prediction, read_recipe
+from store.entries import Change, Entry
 from store.offsets import Offsets
-from store.quarantine import Change, Entry
 from store.types import HeldEvent
 from stream.backtest.adversary import teach_worst, worst
 from stream.backtest.applied import Applied

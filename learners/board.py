@@ -19,6 +19,7 @@ from learners.rivals import Rivals
 from learners.slices import SLICES_MAX, FieldSlices
 from learners.static import NAME, Static
 from learners.sums import Columns, Sum
+from learners.table import Column
 from learners.weights import UNWEIGHTED, Weights, age_of
 
 
@@ -218,7 +219,9 @@ class Board:
         xs, ys = [entry.x for entry in entries], [entry.y for entry in entries]
         ages = [age_of(entry) for entry in entries] if self.rules.weights.half_life else []
         outputs, *beside = self.rivals.answered(entries)
-        self.score(xs, ys, outputs, beside, ages, [entry.number for entry in entries])
+        columns = [each.in_columns() for each in beside]
+        numbers = [entry.number for entry in entries]
+        self.score(xs, Column.of(ys), outputs.in_columns(), columns, ages, numbers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "listener"}

@@ -25,7 +25,7 @@ LIBRARY = Library("scores", "learners.bulk")
 
 
 def compiled() -> bool:
-    """Tell whether loops are compiled now. They begin to be once a model is: where river runs it, it takes the time."""
+    """Tell whether loops are compiled now. They begin to be once a model is, or once events are many."""
     return LIBRARY.loaded or (loaded() and LIBRARY.ready())
 
 

@@ -27,7 +27,7 @@ from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_t
 from learners.running import Running
 from learners.state import dump, load, load_all
 from learners.sums import Sum
-from learners.table import Table
+from learners.table import Column, Table
 from learners.written import Written
 
 
@@ -86,6 +86,7 @@ class Learner(Facts):
         model raises: the learner is then tainted and must be restored.
         """
         assert len(xs) == len(ys)
+        self._running.see(len(xs))
         if self._parts.pending is not None:
             self._running.touch()
             events = list(zip(xs, ys, moments, dues, strict=True))
@@ -100,7 +101,6 @@ class Learner(Facts):
         while start < len(xs):
             stop = min(len(xs), start + self._parts.board.room(self.learned))
             self._learn(xs[start:stop], ys[start:stop], start)
-            self._reached(None)
             start = stop
 
     def _learn_columns(self, xs: Table, ys: Sequence[Any]) -> bool:
@@ -111,9 +111,13 @@ class Learner(Facts):
         self._parts.inputs.extend(xs[-INPUTS_MAX:])
         self._predictor.digest(self._digest, outputs)
         self._note(xs, outputs)
+        self._score(xs, ys, outputs)
+        return True
+
+    def _score(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], outputs: Outputs) -> None:
+        """Judge what was answered to events that have their labels, beside what the rivals answer."""
         self._parts.board.score_all(xs, ys, outputs, self.learned, self._scored)
         self._note_lessons(ys)
-        return True
 
     def _scored(self, events: int) -> None:
         self._parts.learned += events
@@ -129,14 +133,7 @@ class Learner(Facts):
                 raw = predict_then_learn(*self.doubt.calls(self._predictor.ask, parts.learn), xs, ys, first)
             else:
                 raw = self._running.by_river(xs, ys, first)
-        self._score(xs, ys, self._answered(xs, raw))
-        self._note_lessons(ys)
-
-    def _score(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], outputs: Outputs) -> None:
-        """Judge what was answered to events that have their labels, beside what the rivals answer."""
-        board = self._parts.board
-        board.score(xs, ys, outputs, board.rivals.answer(xs, ys))
-        self._parts.learned += len(ys)
+        self._score(xs, Column.of(ys), self._answered(xs, raw).in_columns())
 
     def _note_lessons(self, ys: Sequence[Any]) -> None:
         last = list(self._parts.inputs)[-len(ys) :]
@@ -169,6 +166,7 @@ class Learner(Facts):
         pending = self._parts.pending
         assert pending is not None, "labels come later"
         assert pending.ids is not None, "labels have a log of their own"
+        self._running.see(len(turns))
         self._running.touch()
         self._judge_all(pending, join_then_reveal(pending, pending.ids, *self._calls_later, turns))
 

@@ -122,6 +122,22 @@ class Outputs:
         block = Block(tuple([classes[place] for place in places]), table)
         return cls(raw.labels(), raw, raw, block)
 
+    def in_columns(self) -> Outputs:
+        """Return labels and numbers, as arrays where these hold them: the same values, for scores that are many.
+
+        Probabilities must be those of True and False.
+
+        >>> outputs = Outputs.of_probabilities([{True: 0.75, False: 0.25}]).in_columns()
+        >>> type(outputs.labels).__name__, outputs.numbers[0]
+        ('Column', {False: 0.25, True: 0.75})
+        """
+        numbers = Column.of(self.numbers)
+        if isinstance(numbers, list):
+            block = self.block if self.numbers is self.raw and self.block else Block.of(numbers)
+            if block is not None and block.binary:
+                numbers = Probable((False, True), tuple(np.ascontiguousarray(block.table.T)))
+        return Outputs(Column.of(self.labels), numbers)
+
     def part(self, room: slice) -> Outputs:
         """Return the labels and numbers of some of the events: what scores are made of."""
         return Outputs(self.labels[room], self.numbers[room])
@@ -173,9 +189,14 @@ class Block:
             return None
         return cls(classes, table)
 
+    @property
+    def binary(self) -> bool:
+        """Whether the classes are False and True."""
+        return self.classes == (False, True) and self.classes[0] is False and self.classes[1] is True
+
     def labels(self) -> list[Any] | None:
         """Return the most probable class of each event; None if one has a tie: the order of its classes decides."""
-        if self.classes == (False, True) and self.classes[0] is False:
+        if self.binary:
             low, high = self.table[:, 0], self.table[:, 1]
             return None if (low == high).any() else (low < high).tolist()
         top = self.table.max(axis=1, keepdims=True)

@@ -44,7 +44,7 @@ class Rivals:
         """Return what each answers to events that have their labels, none of them beyond a copy that is to be made."""
         found = [baseline.predict_then_learn(ys) for baseline, _ in self.baselines.values()]
         if self.static is not None and self.static.tally is not None:
-            found.append(self.static.outputs(xs))
+            found.append(self.static.outputs(xs).in_columns())
         return found
 
     def cold(self, ys: Sequence[Any]) -> int:

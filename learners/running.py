@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from learners.bulk import LIBRARY
 from learners.compiled import Engine, engine_for, hindrance, loaded, on_disk
 from learners.outputs import Outputs
 from learners.parts import Parts
@@ -64,9 +65,14 @@ class Running:
         self._loaded = False  # the engine knows all that the model does
         self._ahead = False  # the engine knows more
 
+    def see(self, events: int) -> None:
+        """Count events that are to be learned, by whomever: once they are many, their scores pay a compiler, too."""
+        self._seen += events
+        if self._seen > WAIT:
+            LIBRARY.ready()
+
     def run(self, xs: Table, ys: Sequence[Any]) -> Outputs | None:
         """Predict, then learn, event by event; return the answers, or None where river must do it."""
-        self._seen += len(xs)
         if self._parts.static_since is not None or (self._seen <= WAIT and not loaded()):
             return None
         engine = self._fitting(xs.layout)

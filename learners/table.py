@@ -54,6 +54,17 @@ class Column(Sequence[Any]):
         """Return the values at these places."""
         return Column(self.array[np.asarray(places, dtype=np.intp)])
 
+    @staticmethod
+    def of(values: Sequence[Any]) -> Sequence[Any]:
+        """Return values as a column, if they are all truths, or all float; else as they came.
+
+        >>> type(Column.of([True, False])).__name__, Column.of([1.5, 2])
+        ('Column', [1.5, 2])
+        """
+        if isinstance(values, Column):
+            return values
+        return Column(np.array(values)) if set(map(type, values)) in ({bool}, {float}) else values
+
     @classmethod
     def join(cls, columns: Sequence[Column]) -> Column:
         """Return the values of columns of one type, one column after the other; there is at least one."""

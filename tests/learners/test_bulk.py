@@ -20,6 +20,7 @@ from learners.board import Board, Rules
 from learners.judged import Judged
 from learners.metrics import OF_FOUR, fitting, read_metrics, values_of_counts
 from learners.outputs import Digest, Outputs
+from learners.probable import Probable
 from learners.recipe import Task
 from learners.state import dump, load
 from learners.table import Column, Layout, Table
@@ -77,6 +78,12 @@ class Life:
     def take(self, ys: list[Any], raw: list[float], form: str) -> None:
         if form == "columns":
             self.take_columns(column(ys, form), answered(self.task, raw, form)[0])
+            return
+        if form == "turned":
+            outputs = answered(self.task, raw, "rows")[0]
+            self.ask(outputs)
+            turned = Column.of(ys), outputs.in_columns()
+            self.board.score_all(self.features(len(ys)), *turned, self.learned, self.reached)
             return
         start = 0
         while start < len(ys):
@@ -142,7 +149,9 @@ class Life:
 
 
 STEPS = st.lists(
-    st.tuples(st.integers(1, 20), st.sampled_from(["rows", "columns"]), st.sampled_from([False, False, True])),
+    st.tuples(
+        st.integers(1, 20), st.sampled_from(["rows", "columns", "turned"]), st.sampled_from([False, False, True])
+    ),
     min_size=1,
     max_size=12,
 )
@@ -154,8 +163,8 @@ finite = st.one_of(st.floats(-1e3, 1e3), st.sampled_from([0.0, -1.0, 1.0, 1e200]
 def lives(
     task: Task, names: list[str], events: list[tuple[Any, float]], steps: Any, fading: float | None, **rules: bool
 ) -> Iterator[Any]:
-    """What is told at the end: all in rows, and in steps of both forms; both are saved at the same places."""
-    for forms in ("rows", "as asked", "columns"):
+    """What is told at the end: all in one form, and in steps of all forms; all are saved at the same places."""
+    for forms in ("rows", "as asked", "columns", "turned"):
         life, start = Life(task, names, fading, **rules), 0
         while start < len(events):
             for count, form, save in steps:
@@ -177,9 +186,10 @@ def lives(
 )
 def test_binary_scores_of_arrays_are_those_of_rows(events: Any, steps: Any, fading: float | None) -> None:
     names = ["Accuracy", "F1", "Precision", "Recall", "LogLoss", "CrossEntropy", "ROCAUC", "MCC", "BalancedAccuracy"]
-    rows, mixed, arrays = lives("binary", names, events, steps, fading)
+    rows, mixed, arrays, turned = lives("binary", names, events, steps, fading)
     assert rows == mixed
     assert rows == arrays
+    assert rows == turned
 
 
 @settings(max_examples=40, deadline=None)
@@ -189,9 +199,10 @@ def test_binary_scores_of_arrays_are_those_of_rows(events: Any, steps: Any, fadi
     fading=st.sampled_from([None, 0.9]),
 )
 def test_scores_of_numbers_in_arrays_are_those_of_rows(events: Any, steps: Any, fading: float | None) -> None:
-    rows, mixed, arrays = lives("regression", list(fitting("regression")), events, steps, fading)
+    rows, mixed, arrays, turned = lives("regression", list(fitting("regression")), events, steps, fading)
     assert rows == mixed
     assert rows == arrays
+    assert rows == turned
 
 
 @settings(max_examples=20, deadline=None)
@@ -203,9 +214,10 @@ def test_scores_of_numbers_in_arrays_are_those_of_rows(events: Any, steps: Any, 
 )
 def test_slices_and_weights_of_arrays_are_those_of_rows(events: Any, steps: Any, sliced: bool, weight: bool) -> None:  # noqa: FBT001
     names = ["Accuracy", "F1", "LogLoss", "ROCAUC"]
-    rows, mixed, arrays = lives("binary", names, events, steps, None, sliced=sliced, weight=weight)
+    rows, mixed, arrays, turned = lives("binary", names, events, steps, None, sliced=sliced, weight=weight)
     assert rows == mixed
     assert rows == arrays
+    assert rows == turned
 
 
 def cumulative(task: Task, names: list[str], ys: list[Any], raw: list[float]) -> dict[str, float | None]:
@@ -365,6 +377,27 @@ def test_answers_in_arrays_are_the_dicts(ps: list[float]) -> None:
     for name in ("labels", "numbers", "raw"):
         assert repr(list(getattr(arrays, name))) == repr(list(getattr(rows, name)))
     assert (arrays.absent, arrays.not_finite) == (rows.absent, rows.not_finite)
+
+
+@pytest.mark.parametrize(
+    "values", [[], [1.0, 2], [True, 1], [1.0, None], [np.float64(1.0)], ["a"], [1, 2], [True, 1.0]]
+)
+def test_what_an_array_would_not_hold_as_it_is_stays_as_it_is(values: list[Any]) -> None:
+    assert Column.of(values) is values
+    assert Outputs(values, values).in_columns() == Outputs(values, values)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), chances, chances), min_size=1, max_size=20))
+def test_probabilities_turned_into_arrays_are_those_of_the_dicts(answers: list[tuple[bool, float, float]]) -> None:
+    raw = [{first: p, not first: q} for first, p, q in answers]
+    for outputs in (Outputs.of_probabilities(raw), Outputs(Outputs.of_probabilities(raw).labels, raw)):
+        turned = outputs.in_columns()
+        assert isinstance(turned.labels, Column)
+        assert isinstance(turned.numbers, Probable)
+        assert (list(turned.labels), list(turned.numbers)) == (list(outputs.labels), raw)
+    others = [*raw, {True: 1.0}], [*raw, None], [{**p, "other": 0.0} for p in raw]
+    assert all(Outputs([], each).in_columns().numbers is each for each in others)
 
 
 @settings(max_examples=40, deadline=None)

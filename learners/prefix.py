@@ -22,6 +22,7 @@ from learners.errors import LearnFailed
 from learners.identity import identify
 from learners.parts import Parts
 from learners.predictor import Predictor
+from learners.table import dicts
 
 
 @dataclass(slots=True)
@@ -143,6 +144,8 @@ def _scale(step: preprocessing.StandardScaler, asked: list[dict[str, Any]], lear
 
     Source: river.preprocessing.StandardScaler, `transform_one` and `learn_one`; the tests compare every bit.
     """
+    if _scale_columns(step, asked, learned):
+        return
     counts, means, variances, place = step.counts, step.means, step.vars, 0
     try:
         for place, x in enumerate(learned):
@@ -158,6 +161,41 @@ def _scale(step: preprocessing.StandardScaler, asked: list[dict[str, Any]], lear
             asked[place], learned[place] = before, after
     except Exception as error:  # as above
         raise _RaisedError(place, error) from error
+
+
+def _scale_columns(step: Any, asked: list[dict[str, Any]], learned: list[dict[str, Any]]) -> bool:
+    """Do as `_scale`, a feature after the other; False where events lack one, or where not all is float."""
+    names = tuple(learned[0]) if learned else ()
+    if not names or set(map(tuple, learned)) != {names}:
+        return False
+    columns = list(zip(*map(dict.values, learned), strict=True))
+    if any(set(map(type, values)) != {float} for values in columns):
+        return False
+    scaled = [_scale_column(step, name, values) for name, values in zip(names, columns, strict=True)]
+    before, after = zip(*scaled, strict=True)
+    asked[:], learned[:] = dicts(names, before), dicts(names, after)
+    return True
+
+
+def _scale_column(step: Any, name: str, values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Scale the values of one feature, each before and after it is learned: the operations of `_scale`."""
+    variance, mean, count = step.vars[name], step.means[name], float(step.counts[name])
+    root = variance**0.5
+    before: list[float] = []
+    after: list[float] = []
+    ask, learn = before.append, after.append
+    for value in values:
+        apart = value - mean
+        ask(apart / root if variance else 0.0)
+        count += 1.0
+        mean += apart / count
+        left = value - mean
+        variance += (apart * left - variance) / count
+        root = variance**0.5
+        learn(left / root if variance else 0.0)
+    step.vars[name], step.means[name] = variance, mean
+    step.counts[name] += len(values)
+    return before, after
 
 
 def _is_plain_scaler(step: Any) -> bool:

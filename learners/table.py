@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -140,9 +140,9 @@ class Table(Sequence[dict[str, Any]]):
     def rows(self) -> list[dict[str, Any]]:
         """Return a dict an event."""
         features, columns = self.layout.features, self.columns()
-        whole = [dict(zip(names, row, strict=True)) for names, row in zip(repeat(features), zip(*columns, strict=True))]
         if not features:
             return [{} for _ in range(len(self))]
+        whole = dicts(features, columns)
         if np.isnan(self.numbers).any() or any(None in each for each in self.others.values()):
             return [{name: value for name, value in row.items() if not _missing(value)} for row in whole]
         return whole
@@ -175,6 +175,25 @@ class Table(Sequence[dict[str, Any]]):
             return tables[0]
         others = {name: [value for table in tables for value in table.others[name]] for name in tables[0].others}
         return cls(tables[0].layout, np.concatenate([table.numbers for table in tables]), others)
+
+
+def dicts(names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return a dict an event, given the values of each feature, of which there is one at least.
+
+    >>> dicts(("a", "b"), [[1, 2], [3, 4]])
+    [{'a': 1, 'b': 3}, {'a': 2, 'b': 4}]
+    """
+    return list(map(_dict_of(names), *columns))
+
+
+@lru_cache(maxsize=64)
+def _dict_of(names: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+    """Return what makes a dict of values. It is written out as source: half the time of zipping names with values."""
+    values = [f"v{i}" for i in range(len(names))]
+    written = ", ".join(f"n{i}: {value}" for i, value in enumerate(values))
+    scope = {f"n{i}": name for i, name in enumerate(names)}
+    made: Callable[..., dict[str, Any]] = eval(f"lambda {', '.join(values)}: {{{written}}}", scope)  # noqa: S307
+    return made
 
 
 def _missing(value: Any) -> bool:

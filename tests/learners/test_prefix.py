@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from river import compose
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from river import compose, preprocessing
 
 from learners import Learner, LearnFailed, read_recipe
-from learners.prefix import Prefix, Seen
+from learners.prefix import Prefix, Seen, _scale
 
 FEATURES = ("a", "b", "c", "d", "s")
 
@@ -257,6 +260,40 @@ def test_the_first_event_at_which_any_step_raises_is_told() -> None:
     seen = prefix.go(xs)
     assert (len(seen.asked), len(seen.learned)) == (1, 1)
     assert str(seen.raised) == "at 1.0"
+
+
+NUMBER = st.one_of(st.floats(-1e3, 1e3), st.sampled_from([0.0, -0.0, 1.0, 1e-200, 1e200, 1e308, math.inf, math.nan]))
+ODD = st.one_of(NUMBER, NUMBER, st.sampled_from([1, True, 10**20]))
+EVENT = st.one_of(
+    st.fixed_dictionaries({"a": NUMBER, "b": NUMBER, "c c": st.just(0.5)}),
+    st.fixed_dictionaries({"a": NUMBER, "b": NUMBER, "c c": st.just(0.5)}),
+    st.dictionaries(st.sampled_from(["a", "b", "c c", "d"]), ODD, max_size=4),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(batches=st.lists(st.lists(EVENT, max_size=9), max_size=9), known=st.booleans())
+def test_a_scaler_does_as_river_in_every_bit(batches: list[list[dict[str, Any]]], known: bool) -> None:  # noqa: FBT001
+    """Whether batches are whole, lack something, or have other numbers; whether it has learned, or begins."""
+    river, ours = preprocessing.StandardScaler(), preprocessing.StandardScaler()
+    if known:  # a variance that is negative: roots are complex then
+        for each in (river, ours):
+            each.counts.update({"b": 3, "a": 7})
+            each.means.update({"b": 2.5, "a": -1.0})
+            each.vars.update({"b": -0.25, "a": 4.0})
+    for batch in batches:
+        asked, learned = [], []
+        for x in batch:
+            asked.append(river.transform_one(x))
+            river.learn_one(x)
+            learned.append(river.transform_one(x))
+        found = [dict(x) for x in batch], [dict(x) for x in batch]
+        _scale(ours, *found)
+        assert repr(found) == repr((asked, learned))
+    state, expected = [
+        [list(each.items()) for each in (scaler.counts, scaler.means, scaler.vars)] for scaler in (ours, river)
+    ]
+    assert repr(state) == repr(expected)
 
 
 def _raising(learn: Any, value: float) -> Any:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from store.dialects import insert
+from store.many import Conflict, insert_many
 from store.schema import held_events
 from store.types import HeldEvent
 
@@ -20,21 +19,17 @@ _fields = attrgetter(*_NAMES)
 
 def put(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
     """Keep held events; what was held before at the same place is replaced."""
-    if not held:
-        return
-    statement = insert(connection, held_events)
-    again = {name: statement.excluded[name] for name in _NAMES if held_events.c[name] not in set(_KEY)}
-    connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=again), _values(model, held))
+    _put(connection, model, held, "replace")
 
 
 def add(connection: Connection, model: str, held: Sequence[HeldEvent]) -> None:
     """Keep held events; where one is kept at the same place already, that stays."""
-    if held:
-        connection.execute(insert(connection, held_events).on_conflict_do_nothing(), _values(model, held))
+    _put(connection, model, held, "keep")
 
 
-def _values(model: str, held: Sequence[HeldEvent]) -> list[dict[str, Any]]:
-    return [{"model": model, **dict(zip(_NAMES, _fields(event), strict=True))} for event in held]
+def _put(connection: Connection, model: str, held: Sequence[HeldEvent], conflict: Conflict) -> None:
+    rows = [(model, *_fields(event)) for event in held]
+    insert_many(connection, held_events, ("model", *_NAMES), rows, conflict)
 
 
 def every(connection: Connection, model: str, limit: int | None) -> list[HeldEvent]:

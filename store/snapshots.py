@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Table, and_, insert, select, update
@@ -12,8 +13,12 @@ from store.blobs import put
 from store.columns import as_read
 from store.envelope import BadEnvelope, Blob, unpack
 from store.errors import BytesExpired, CorruptSnapshot, NoSuchModel, NoSuchVersion
+from store.many import insert_many
 from store.schema import blobs, models, refs, segment_holds, segment_runs, versions
 from store.types import Accounts, Hold, NewVersion, Position, Proof, Run, Segment, Version
+
+_RUN = ("topic", "partition", "start", "stop", "events", "kind", "merged")
+_HOLD = ("topic", "partition", "offset", "reason")
 
 
 def lock_model(connection: Connection, model: str) -> None:
@@ -65,34 +70,8 @@ def insert_version(connection: Connection, version: Version, segment: Segment) -
     """Write a version whose blob is there already; return it as it will be read."""
     values = _values(version)
     connection.execute(insert(versions), values)
-    key = {"model": version.model, "version": version.version}
-    runs = [
-        {
-            **key,
-            "ordinal": ordinal,
-            "topic": run.topic,
-            "partition": run.partition,
-            "start": run.start,
-            "stop": run.stop,
-            "events": run.events,
-            "kind": run.kind,
-            "merged": run.merged,
-        }
-        for ordinal, run in enumerate(segment.runs)
-    ]
-    holds = [
-        {
-            **key,
-            "ordinal": ordinal,
-            "topic": hold.topic,
-            "partition": hold.partition,
-            "offset": hold.offset,
-            "reason": hold.reason,
-        }
-        for ordinal, hold in enumerate(segment.holds)
-    ]
-    _insert_all(connection, segment_runs, runs)
-    _insert_all(connection, segment_holds, holds)
+    _insert_in_order(connection, segment_runs, version, _RUN, segment.runs)
+    _insert_in_order(connection, segment_holds, version, _HOLD, segment.holds)
     return read(as_read(connection, versions, values))
 
 
@@ -275,6 +254,9 @@ def _one(connection: Connection, model: str, selector: int | str, query: Select[
     return read(found)
 
 
-def _insert_all(connection: Connection, table: Table, values: Sequence[Mapping[str, Any]]) -> None:
-    if values:
-        connection.execute(insert(table), values)
+def _insert_in_order(
+    connection: Connection, table: Table, version: Version, names: Sequence[str], entries: Sequence[Run | Hold]
+) -> None:
+    take = attrgetter(*names)
+    rows = [(version.model, version.version, ordinal, *take(each)) for ordinal, each in enumerate(entries)]
+    insert_many(connection, table, ("model", "version", "ordinal", *names), rows)

@@ -21,6 +21,7 @@ from store.errors import HeadMoved, NoSuchModel, OwnerAlive, StoreMissing
 from store.owners import Claimant
 from store.types import Position, Version
 from stream.adoption import Adoption, reopen
+from stream.collector import collecting_seldom
 from stream.config import Config
 from stream.environment import require_same
 from stream.errors import ConfigError, LearnerTainted, LogLost, OtherLineage, SnapshotLost
@@ -63,6 +64,7 @@ class Options:
     adopt: str | None = None
 
 
+@collecting_seldom()
 def consume(config: Config, options: Options, stop: Stop, screen: Screen) -> Version | None:
     """Train until stopped or at the end; return head, None if there was nothing to learn from."""
     consumer = _Consumer(config, options, stop, screen)

@@ -134,7 +134,7 @@ class Gate:
     def hold(self, batch: Batch, partition: int, offset: int, fault: Fault) -> HeldEvent:
         """Return an event of a batch as held."""
         span = next(span for span in batch.spans if span.partition == partition and offset in span.offsets)
-        return self._hold(self._topic, span, span.offsets.index(offset), fault)
+        return self._hold(self._topic, span, [(span.offsets.index(offset), fault)])[0]
 
     def _count(self, verdicts: Verdicts) -> Verdicts:
         """Count what was held; where the breaker trips within the batch, judge again what comes up to there.
@@ -209,7 +209,7 @@ class Gate:
         known = self.memory.seen.meet([name for _, _, name in events])
         for number, place, name in (events[each] for each in known if anew):
             asked[number][place] = None
-            verdicts.held.append(self._hold(self._topic, batch.spans[number], place, known_already(name)))
+            verdicts.held.extend(self._hold(self._topic, batch.spans[number], [(place, known_already(name))]))
 
     def _ask_turns(
         self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool
@@ -218,7 +218,7 @@ class Gate:
         left, decoded = self._sift(span, verdicts, known, anew=anew)
         offsets = left.offsets if decoded.places is None else [left.offsets[place] for place in decoded.places]
         examples = zip((asked for asked, _ in decoded.times), decoded.ids, decoded.xs, strict=True)
-        verdicts.held.extend(self._hold(self._topic, left, place, fault) for place, fault in decoded.faults)
+        verdicts.held.extend(self._hold(self._topic, left, decoded.faults))
         accepted = {offset: Turn(*example) for offset, example in zip(offsets, examples, strict=True)}
         return [accepted.get(offset) for offset in span.offsets]
 
@@ -229,7 +229,7 @@ class Gate:
         for place, found in enumerate(self._labels.decode(span.values, span.timestamps_ms)):
             fault = known.get(span.offsets[place]) or (found if isinstance(found, Fault) else None)
             if fault is not None:
-                verdicts.held.append(self._hold(self._labels.topic, span, place, fault))
+                verdicts.held.extend(self._hold(self._labels.topic, span, [(place, fault)]))
             turns.append(None if fault is not None or isinstance(found, Fault) else found)
         return turns
 
@@ -244,13 +244,14 @@ class Gate:
         verdicts.dues.extend([due for _, due in decoded.times])
         accepted = span.offsets if decoded.places is None else [span.offsets[place] for place in decoded.places]
         verdicts.offsets.append((span.partition, accepted))
-        verdicts.held.extend(self._hold(self._topic, span, place, fault) for place, fault in decoded.faults)
+        verdicts.held.extend(self._hold(self._topic, span, decoded.faults))
         return decoded
 
     def _sift(self, span: Span, verdicts: Verdicts, known: Mapping[int, Fault], *, anew: bool) -> tuple[Span, Decoded]:
         """Hold what is known to be held; return the rest of the span, decoded, and put through the rules."""
         if known and (places := span.places(known)):
-            verdicts.held.extend(self._hold(self._topic, span, place, known[span.offsets[place]]) for place in places)
+            faults = [(place, known[span.offsets[place]]) for place in places]
+            verdicts.held.extend(self._hold(self._topic, span, faults))
             span = span.without(places)
         decoded = self._decoder.decode(span.values, span.timestamps_ms)
         return span, decoded if self._sieve is None else self._sieve.sift(span, decoded, anew=anew)

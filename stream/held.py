@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -48,8 +49,12 @@ class Keeping:
 
     raw: Literal["keep", "hash", "drop"] = "keep"
 
-    def hold(self, topic: str, span: Span, place: int, fault: Fault) -> HeldEvent:
-        """Return the event at a place of a span as held, now."""
+    def hold(self, topic: str, span: Span, faults: Iterable[tuple[int, Fault]]) -> list[HeldEvent]:
+        """Return the events at these places of a span as held, now."""
+        now = datetime.now(UTC)
+        return [self._hold(topic, span, place, fault, now) for place, fault in faults]
+
+    def _hold(self, topic: str, span: Span, place: int, fault: Fault, now: datetime) -> HeldEvent:
         value = span.values[place]
         detail = fault.detail if self.raw == "keep" else _without_values(fault)
         return HeldEvent(
@@ -62,7 +67,7 @@ class Keeping:
             raw=value if self.raw == "keep" else None,
             timestamp_ms=span.timestamps_ms[place],
             sha256=None if self.raw == "drop" else hashlib.sha256(value).hexdigest(),
-            held_at=datetime.now(UTC),
+            held_at=now,
         )
 
 

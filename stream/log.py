@@ -14,11 +14,11 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any, Literal, Protocol
 
 from store.types import Cursor, TopicPosition
-from stream.lazy import Lazy
+from stream.lazy import Lazy, without
 
 EVENTS_PER_POLL_MAX = 500
 """Larger batches bring no speed and make a slow model deaf."""
@@ -88,9 +88,8 @@ class Span:
         >>> span.without([1]).values, span.without([1]).timestamps_ms, span.without([]).offsets
         ([b'a', b'c'], [None, 3], [5, 7, 8])
         """
-        left = [slice(before + 1, place) for before, place in pairwise((-1, *places, len(self)))]
-        columns = (self.offsets, self.values, self.timestamps_ms, self.keys)
-        return Span(self.partition, self.start, self.stop, *(_joined([each[at] for at in left]) for each in columns))
+        columns = (_without(each, places) for each in (self.offsets, self.values, self.timestamps_ms, self.keys))
+        return Span(self.partition, self.start, self.stop, *columns)
 
     def places(self, offsets: Iterable[int]) -> list[int]:
         """Return the places of the events that have one of these offsets; they rise.
@@ -276,6 +275,10 @@ def join(spans: Sequence[Span]) -> Span:
 
 def _at(column: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
     return column.at(places) if isinstance(column, Lazy) else [column[place] for place in places]
+
+
+def _without(column: Sequence[Any], places: Sequence[int]) -> Any:
+    return column.without(places) if isinstance(column, Lazy) else without(column, places)
 
 
 def _joined(columns: Sequence[Sequence[Any]]) -> Any:

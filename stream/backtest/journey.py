@@ -22,6 +22,7 @@ from stream.backtest.reading import Reading
 from stream.backtest.stretch import Course, Stretch, schema_of
 from stream.backtest.trial import Outcome, Trial
 from stream.backtest.whatif import WhatIf
+from stream.collector import collecting_seldom
 from stream.config import Config
 from stream.forms import why_rows
 from stream.gate import Verdicts
@@ -62,6 +63,7 @@ class Journey:
     parents: Mapping[int, Version] = field(default_factory=dict)
     spare: bool = False
 
+    @collecting_seldom()
     def go(self, hear: Hear) -> list[Outcome]:
         """Go along the course; return what each trial came to. Raises `LogLost`, `NotEqual`, `Interrupted`."""
         group = f"tidemark-{self.config.model.name}-backtest"

@@ -11,6 +11,7 @@ from learners import read_recipe
 from store import ModelStore
 from store.types import Version
 from stream.blast import blast_radius
+from stream.collector import collecting_seldom
 from stream.commands.learning import open_replay_feed
 from stream.commands.opened import console, opened_model, print_json, print_table
 from stream.commands.progress import progress
@@ -80,6 +81,7 @@ def _rebuild(config: Config, model: ModelStore, wishes: Wishes) -> dict[str, Any
         return told
 
 
+@collecting_seldom()
 def _carry_out(config: Config, model: ModelStore, made: Plan, wishes: Wishes, run: OpenRun) -> Version:
     assert made.base is not None, "there is something to rebuild"
     events = model.head()[0].accounts.read - made.base.accounts.read

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from learners.ids import Ids
 from learners.pending import Entry, Pending
-from learners.rounds import Learn, Round, in_rounds
+from learners.rounds import Learn, Quick, Round, in_rounds
 
 
 class Turn(NamedTuple):
@@ -30,10 +30,15 @@ class Turn(NamedTuple):
 
 
 def join_then_reveal(
-    pending: Pending, ids: Ids, ask: Callable[[Any], Any], learn: Learn, turns: Iterable[Turn]
+    pending: Pending,
+    ids: Ids,
+    ask: Callable[[Any], Any],
+    learn: Learn,
+    turns: Iterable[Turn],
+    quick: Quick | None = None,
 ) -> Iterator[Round]:
     """Go through the turns, and give out what happened, in rounds. Contract: `pending.ask_then_reveal`."""
-    return in_rounds(pending, _steps(pending, ids, turns), ask, learn, _Keeper(pending, ids).keep)
+    return in_rounds(pending, _steps(pending, ids, turns), ask, learn, _Keeper(pending, ids).keep, quick)
 
 
 def _steps(pending: Pending, ids: Ids, turns: Iterable[Turn]) -> Iterator[tuple[Any, ...]]:

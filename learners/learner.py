@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Unpack
 
 from learners.doubt import Doubt
@@ -23,11 +24,11 @@ from learners.pending import Entry, Pending
 from learners.predictor import Prediction, Predictor
 from learners.prefix import Ahead
 from learners.recipe import Recipe
-from learners.rounds import Round, ask_then_reveal, predict_then_learn, reveal_the_rest
+from learners.rounds import Quick, Round, ask_then_reveal, predict_then_learn, reveal_the_rest
 from learners.running import Running
 from learners.state import dump, load, load_all
 from learners.sums import Sum
-from learners.table import Column, Table
+from learners.table import Column, Layout, Table
 from learners.written import Written
 
 
@@ -88,9 +89,11 @@ class Learner(Facts):
         assert len(xs) == len(ys)
         self._running.see(len(xs))
         if self._parts.pending is not None:
-            self._running.touch()
+            quick = self._quick(xs.layout if isinstance(xs, Table) else None)
             events = list(zip(xs, ys, moments, dues, strict=True))
-            self._judge_all(self._parts.pending, ask_then_reveal(self._parts.pending, *self._calls_later, events))
+            self._judge_all(
+                self._parts.pending, ask_then_reveal(self._parts.pending, *self._calls_later, events, quick)
+            )
             return
         if isinstance(xs, Table) and xs:
             if self._learn_columns(xs, ys):
@@ -143,10 +146,10 @@ class Learner(Facts):
     def _calls_later(self) -> tuple[Callable[[Any], Any], Callable[[Entry], Any]]:
         return self.doubt.calls_later(self._predictor.ask, self._parts.learn_revealed)
 
-    def _answered(self, xs: Sequence[Mapping[str, Any]], raw: Sequence[Any]) -> Outputs:
+    def _answered(self, xs: Sequence[Mapping[str, Any]], raw: Sequence[Any] | Outputs) -> Outputs:
         """Take in what the model answered to the next events: into the digest, and the counts of unusable answers."""
         try:
-            outputs = self._predictor.outputs(raw)
+            outputs = raw if isinstance(raw, Outputs) else self._predictor.outputs(raw)
             self._predictor.digest(self._digest, outputs)
         except Exception as error:  # the model may be the user's own, and answer anything
             raise LearnFailed(None, error) from error
@@ -158,17 +161,25 @@ class Learner(Facts):
         self._parts.board.ask(outputs)
         self.doubt.take(xs, outputs)
 
-    def take_turns(self, turns: Sequence[Turn]) -> None:
+    def take_turns(self, turns: Sequence[Turn], layout: Layout | None = None) -> None:
         """Ask each event, and learn each label, in the order of their times; labels are joined to events by their ids.
 
-        For a learner that was made with labels of their own. Raises LearnFailed, as `test_then_train`.
+        For a learner that was made with labels of their own. With the `layout` of its events in columns, the model may
+        be compiled. Raises LearnFailed, as `test_then_train`.
         """
         pending = self._parts.pending
         assert pending is not None, "labels come later"
         assert pending.ids is not None, "labels have a log of their own"
         self._running.see(len(turns))
+        quick = self._quick(layout)
+        self._judge_all(pending, join_then_reveal(pending, pending.ids, *self._calls_later, turns, quick))
+
+    def _quick(self, layout: Layout | None) -> Quick | None:
+        """Return what lets an engine learn events of this layout, if that is known, where labels come later."""
+        if layout is not None and not self.doubt.recording:
+            return partial(self._running.carry_out, layout)
         self._running.touch()
-        self._judge_all(pending, join_then_reveal(pending, pending.ids, *self._calls_later, turns))
+        return None
 
     def _judge_all(self, pending: Pending, rounds: Iterator[Round]) -> None:
         while (part := self._next(rounds)) is not None:
@@ -202,7 +213,7 @@ class Learner(Facts):
     def _judge(self, part: Round) -> None:
         """Note what was answered, and score what was revealed."""
         self._parts.inputs.extend([dict(entry.x) for entry in part.asked[-INPUTS_MAX:]])
-        outputs = self._answered([entry.x for entry in part.asked], part.raw)
+        outputs = self._answered([entry.x for entry in part.asked], part.outputs or part.raw)
         self._parts.board.rivals.answer_ahead(part, outputs, self.learned)
         self._score_revealed(part)
         self._parts.health.take(part.asked, part.revealed, ())

@@ -15,6 +15,7 @@ from operator import length_hint
 from typing import Any
 
 from learners.errors import LearnFailed
+from learners.outputs import Outputs
 from learners.pending import Entry, Pending
 
 ROUND_MAX = 4096
@@ -25,8 +26,8 @@ ROUND_MAX = 4096
 class Round:
     """What happened in a stretch of events: what was asked and what was revealed, both in order.
 
-    `raw` has the model's answers. `before` tells how many of `revealed` had been revealed before each event was asked,
-    `clocks` the time at which each of `revealed` was.
+    `raw` has the model's answers, or `outputs` if an engine gave them. `before` tells how many of `revealed` had been
+    revealed before each event was asked, `clocks` the time at which each of `revealed` was.
     """
 
     asked: list[Entry] = field(default_factory=list)
@@ -34,7 +35,30 @@ class Round:
     before: list[int] = field(default_factory=list)
     revealed: list[Entry] = field(default_factory=list)
     clocks: list[int | None] = field(default_factory=list)
+    outputs: Outputs | None = None
 
+    def in_order(self) -> tuple[list[Entry], list[bool]]:
+        """Return what is asked and what is revealed, each in its turn; and which of these are asked.
+
+        >>> a, b = Entry({}, True), Entry({}, None)
+        >>> Round([b, b], before=[1, 1], revealed=[a, a]).in_order()[1]
+        [False, True, True, False]
+        """
+        entries: list[Entry] = []
+        asks: list[bool] = []
+        done = 0
+        for entry, before in zip(self.asked, self.before, strict=True):
+            if done < before:
+                entries += self.revealed[done:before]
+                asks += [False] * (before - done)
+                done = before
+            entries.append(entry)
+            asks.append(True)
+        return entries + self.revealed[done:], asks + [False] * (len(self.revealed) - done)
+
+
+Quick = Callable[[Round], bool]
+"""Lets an engine carry out a round; tells whether it did."""
 
 Learn = Callable[[Entry], Any]
 """What is done with an event when its label comes."""
@@ -71,6 +95,7 @@ def ask_then_reveal(
     ask: Callable[[Any], Any],
     learn: Learn,
     events: Sequence[tuple[dict[str, Any], Any, int, int | None]],
+    quick: Quick | None = None,
 ) -> Iterator[Round]:
     """Go through events (x, y, moment, due), and give out what happened, in rounds.
 
@@ -82,7 +107,7 @@ def ask_then_reveal(
             now = pending.turn(moment)
             yield pending.reveal(now), x, y, now, due
 
-    return in_rounds(pending, steps(), ask, learn, pending.add)
+    return in_rounds(pending, steps(), ask, learn, pending.add, quick)
 
 
 def in_rounds(
@@ -91,10 +116,12 @@ def in_rounds(
     ask: Callable[[Any], Any],
     learn: Learn,
     keep: Callable[[Entry, int, Any], None],
+    quick: Quick | None = None,
 ) -> Iterator[Round]:
     """Take one step after another: learn what is revealed, then ask, if there is a question, and keep what was asked.
 
-    `keep` takes the entry, its time, and what the step has last; not the answer, which comes after. Raises LearnFailed.
+    `keep` takes the entry, its time, and what the step has last; not the answer, which comes after. Whole rounds are
+    left to `quick`, as far as it takes them. Raises LearnFailed.
     """
     part, first = Round(), 0
     for labels, x, y, now, last in steps:
@@ -102,7 +129,7 @@ def in_rounds(
             part.revealed.append(entry)
             part.clocks.append(pending.clock)
             if len(part.revealed) == ROUND_MAX:
-                _carry_out(part, ask, learn, first)
+                _carry_out(part, ask, learn, first, quick)
                 yield part
                 part, first = Round(), first + len(part.asked)
         if x is not None:
@@ -110,7 +137,7 @@ def in_rounds(
             keep(entry, now, last)
             part.asked.append(entry)
             part.before.append(len(part.revealed))
-    _carry_out(part, ask, learn, first)
+    _carry_out(part, ask, learn, first, quick)
     yield part
 
 
@@ -122,8 +149,10 @@ def reveal_the_rest(pending: Pending, learn: Learn) -> Iterator[Round]:
         yield Round(revealed=revealed, clocks=[pending.clock] * len(revealed))
 
 
-def _carry_out(part: Round, ask: Callable[[Any], Any], learn: Learn, first: int) -> None:
+def _carry_out(part: Round, ask: Callable[[Any], Any], learn: Learn, first: int, quick: Quick | None) -> None:
     """Ask and learn, each in its turn; `first` is the number of the first that is asked."""
+    if quick is not None and quick(part):
+        return
     done, keep = 0, part.raw.append
     for entry, before in zip(part.asked, part.before, strict=True):
         if done < before:

@@ -7,6 +7,7 @@ snapshot always holds the river model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from learners.outputs import Outputs
 from learners.parts import Parts
 from learners.predictor import Predictor
 from learners.prefix import Ahead, Prefix
+from learners.probable import Probable
 from learners.recipe import Recipe
-from learners.rounds import predict_then_learn
+from learners.rounds import Round, predict_then_learn
 from learners.table import Layout, Table
+from learners.weights import age_of
 
-LATER = "labels come later than their events"
 AT_QUESTION = "its unsupervised parts learn when it is asked"
 WAIT = 2000
 """So many events a process leaves to river first: who reads so few needs no compiler. Where code is to be compiled
@@ -30,12 +32,12 @@ first, that is done beside us, and river goes on until it is there."""
 COPIED = "a static copy of it is made on the way"
 
 
-def why_river(recipe: Recipe, layout: Layout, *, later: bool, at_question: bool, copied: bool) -> str | None:
+def why_river(recipe: Recipe, layout: Layout, *, at_question: bool, copied: bool) -> str | None:
     """Say why river runs the recipe's model on such events; None if it is compiled.
 
-    `later`: labels come later; `at_question`: unsupervised parts learn when asked; `copied`: a static copy is judged.
+    `at_question`: unsupervised parts learn when asked; `copied`: a static copy is judged.
     """
-    for hindered, why in ((later, LATER), (at_question, AT_QUESTION), (copied, COPIED)):
+    for hindered, why in ((at_question, AT_QUESTION), (copied, COPIED)):
         if hindered:
             return why
     return hindrance(recipe.build(), layout, recipe.task)
@@ -73,16 +75,46 @@ class Running:
 
     def run(self, xs: Table, ys: Sequence[Any]) -> Outputs | None:
         """Predict, then learn, event by event; return the answers, or None where river must do it."""
-        if self._parts.static_since is not None or (self._seen <= WAIT and not loaded()):
-            return None
-        engine = self._fitting(xs.layout)
+        engine = self._ready(xs.layout)
         if engine is None:
             return None
-        if not self._loaded:
+        weights = self._parts.weights
+        return self._taken(engine.run(xs, ys, weights.column(xs) if weights else None))
+
+    def carry_out(self, layout: Layout, part: Round) -> bool:
+        """Ask and learn what a round has, each in its turn; return False where river must do it. Labels come later."""
+        engine = self._ready(layout)
+        if engine is not None:
+            entries, asks = part.in_order()
+            xs = [entry.x for entry in entries]
+            if (table := Table.exactly(layout, xs)) is not None and (weights := self._weights(part)) is not None:
+                ys = [entry.y for entry in part.revealed]
+                raw = engine.run(table, ys, weights or None, np.array(asks, dtype=bool))
+                part.outputs = _kept(raw, self._taken(raw))
+        if part.outputs is None:
+            self.touch()
+        return part.outputs is not None
+
+    def _weights(self, part: Round) -> list[float] | None:
+        """Return the weight of each event that is revealed, none if they have none; None if one cannot be told."""
+        weights = self._parts.weights
+        try:
+            return [weights.of(entry.x, age_of(entry)) for entry in part.revealed] if weights else []
+        except (LookupError, TypeError, ArithmeticError):
+            return None
+
+    def _ready(self, layout: Layout) -> Engine | None:
+        """Return the engine for events of this layout, with the state as it is; None if there is none."""
+        if self._parts.static_since is not None or (self._seen <= WAIT and not loaded()):
+            return None
+        engine = self._fitting(layout)
+        if engine is not None and not self._loaded:
             engine.load(self._parts.model)
             self._loaded = True
-        weights = self._parts.weights
-        raw = engine.run(xs, ys, weights.column(xs) if weights else None)
+        return engine
+
+    def _taken(self, raw: np.ndarray | None) -> Outputs | None:
+        """Take in what the engine answered."""
         self._ahead = self._ahead or raw is not None
         return None if raw is None else self._outputs(raw)
 
@@ -124,7 +156,7 @@ class Running:
             self.touch()
             parts = self._parts
             found: Engine | str | None = "not asked"
-            if parts.pending is None and not parts.at_question and parts.board.rivals.static is None:
+            if not parts.at_question and parts.board.rivals.static is None:
                 found = engine_for(parts.model, layout, parts.recipe.task)
                 self.why = found if isinstance(found, str) else None
             self._engine, self._layout = (None if isinstance(found, str) else found), layout
@@ -141,3 +173,16 @@ class Running:
             known = [[each for each in zip(classes, row, strict=True) if each[1] == each[1]] for row in raw.tolist()]
             return Outputs.of_probabilities(list(map(dict, known)))
         return Outputs.of_positives(raw) if task == "binary" else Outputs.of_floats(raw)
+
+
+def _kept(raw: np.ndarray | None, outputs: Outputs | None) -> Outputs | None:
+    """Return what is kept of answers until labels come, as river has it: its sigmoid answers a whole 0 or 1."""
+    if raw is None or outputs is None or not isinstance(outputs.numbers, Probable) or raw.ndim > 1:
+        return outputs
+    ends = np.flatnonzero((raw == 0.0) | (raw == 1.0)).tolist()
+    if not ends:
+        return outputs
+    numbers = outputs.numbers.rows()
+    for place in ends:
+        numbers[place][True] = int(numbers[place][True])
+    return replace(outputs, numbers=numbers)

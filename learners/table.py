@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 from typing import Any, overload
 
 import numpy as np
@@ -166,6 +168,25 @@ class Table(Sequence[dict[str, Any]]):
         numbers = np.empty((len(rows), len(layout.numbers)))
         for place, name in enumerate(layout.numbers):
             numbers[:, place] = [row.get(name, np.nan) for row in rows]
+        return cls(layout, numbers, {name: [row.get(name) for row in rows] for name in layout.others})
+
+    @classmethod
+    def exactly(cls, layout: Layout, rows: Sequence[Mapping[str, Any]]) -> Table | None:
+        """Return events given as dicts in columns; None where a number is no float: another dict would come back.
+
+        >>> Table.exactly(Layout(("a",), ("a",)), [{"a": 1.0}, {}]).numbers.tolist()
+        [[1.0], [nan]]
+        >>> Table.exactly(Layout(("a",), ("a",)), [{"a": 1}])
+        """
+        names = layout.numbers
+        try:
+            values = list(chain.from_iterable(map(itemgetter(*names, names[0]), rows))) if names else []
+            width = len(names) + 1
+        except KeyError:
+            values, width = [row.get(name, math.nan) for row in rows for name in names], len(names)
+        if not set(map(type, values)) <= {float}:
+            return None
+        numbers = np.array(values, dtype=np.float64).reshape(len(rows), width if names else 0)[:, : len(names)]
         return cls(layout, numbers, {name: [row.get(name) for row in rows] for name in layout.others})
 
     @classmethod

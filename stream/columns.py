@@ -19,13 +19,19 @@ from stream.fields import LabelReader
 from stream.schema import FeatureField
 
 
+def layout_of(features: Sequence[FeatureField]) -> Layout:
+    """Return which features are columns of numbers."""
+    names = [field.name for field in features]
+    return Layout(tuple(names), tuple(field.name for field in features if field.type == "number"))
+
+
 class Columns:
     """A `Table` of features, and a `Column` of labels where they are all truths or all numbers, else a list."""
 
     def __init__(self, features: Sequence[FeatureField], label: LabelReader | None) -> None:
         names = [field.name for field in features]
         numbers = [i for i, field in enumerate(features) if field.type == "number"]
-        self._layout = Layout(tuple(names), tuple(names[i] for i in numbers))
+        self._layout = layout_of(features)
         self._label = label
         self._kind = None if label is None else label.kind
         self._features = _packer(numbers, None)

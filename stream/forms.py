@@ -7,6 +7,7 @@ from pathlib import Path
 
 from learners import RecipeError, Task, read_recipe, why_river
 from learners.table import Layout
+from stream.columns import layout_of
 from stream.config import Config
 from stream.schema import Schema
 
@@ -14,25 +15,13 @@ COMPILED = "compiled"
 ASKED_FOR = '[model] engine = "river" asks for it'
 
 
-def layout_of(schema: Schema) -> Layout:
-    """Return which features are columns of numbers."""
-    return Layout(schema.names, tuple(field.name for field in schema.features if field.type == "number"))
-
-
 def why_rows(config: Config, recipe: str, schema: Schema) -> str | None:
     """Say why events come in rows, and river runs the model; None: they come in columns, and it is compiled."""
     if config.model.engine == "river":
         return ASKED_FOR
-    later, at_question = schema.times is not None, config.validation.unsupervised == "question"
-    return _why_river(
-        recipe,
-        config.model.task,
-        config.base,
-        layout_of(schema),
-        later=later,
-        at_question=at_question,
-        copied=config.validation.static_after is not None,
-    )
+    at_question, copied = config.validation.unsupervised == "question", config.validation.static_after is not None
+    layout = layout_of(schema.features)
+    return _why_river(recipe, config.model.task, config.base, layout, at_question=at_question, copied=copied)
 
 
 def told(why: str | None) -> str:
@@ -45,11 +34,9 @@ def told(why: str | None) -> str:
 
 
 @lru_cache(maxsize=64)
-def _why_river(
-    recipe: str, task: Task, base: Path, layout: Layout, *, later: bool, at_question: bool, copied: bool
-) -> str | None:
+def _why_river(recipe: str, task: Task, base: Path, layout: Layout, *, at_question: bool, copied: bool) -> str | None:
     try:
         known = read_recipe(recipe, task, search_path=base)
     except RecipeError as error:
         return f"its recipe cannot be read here: {error}"
-    return why_river(known, layout, later=later, at_question=at_question, copied=copied)
+    return why_river(known, layout, at_question=at_question, copied=copied)

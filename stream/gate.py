@@ -11,8 +11,10 @@ from typing import Any
 
 import learners
 from learners.joined import Turn
+from learners.table import Layout
 from store.types import HeldEvent
 from stream.breaker import cut
+from stream.columns import layout_of
 from stream.config import Config
 from stream.decode import Decoder
 from stream.decoded import Decoded, joined
@@ -45,8 +47,8 @@ class Verdicts:
 
     `offsets` are (partition, offsets of its accepted events), in the batch's order. Where labels come later, `moments`
     and `dues` are when each is asked and its label due, in microseconds. Where labels have a log of their own, `turns`
-    are both in the order of their times. `batch` is what was judged: of the one that was given no more than up to where
-    the breaker tripped.
+    are both in the order of their times, and `layout` is that of columns for a model that is compiled. `batch` is what
+    was judged: what was given, up to where the breaker tripped.
     """
 
     xs: Sequence[dict[str, Any]]
@@ -57,11 +59,12 @@ class Verdicts:
     dues: list[int | None]
     turns: list[Turn] | None = None
     batch: Batch = NOTHING
+    layout: Layout | None = None
 
     def teach(self, learner: learners.Learner) -> None:
         """Let a learner learn what was accepted. Raises `LearnFailed`."""
         if self.turns is not None:
-            learner.take_turns(self.turns)
+            learner.take_turns(self.turns, self.layout)
         else:
             learner.test_then_train(self.xs, self.ys, self.moments, self.dues)
 
@@ -85,12 +88,14 @@ class Gate:
         keeping: Keeping | None = None,
         memory: Memory | None = None,
         sieve: Sieve | None = None,
+        layout: Layout | None = None,
     ) -> None:
         self._topic = topic
         self._decoder = decoder
         self._labels = labels
         self._hold = (keeping or Keeping()).hold
         self._sieve = sieve
+        self._layout = layout
         self._distrusted: dict[int, dict[int, Fault]] = {}
         self.memory = memory or Memory()
         self.quarantine: Quarantine | None = None
@@ -169,7 +174,7 @@ class Gate:
         """Judge a batch of events and labels, and put what is accepted in the order of its turns."""
         assert self._labels is not None, "a merged batch has labels"
         xs: list[dict[str, Any]] = []
-        verdicts = Verdicts(xs, [], [], [], [], [], [], batch)
+        verdicts = Verdicts(xs, [], [], [], [], [], [], batch, self._layout)
         assert verdicts.turns is not None
         for kind, number, place in merged.ahead:
             topic, spans = (self._labels.topic, batch.labels) if kind == LABEL else (self._topic, batch.spans)
@@ -273,11 +278,10 @@ def open_gate(
     where events come in, with both, are they judged by their age. With `columns` examples are in columns, unless labels
     have a log of their own: there, each takes its turn.
     """
-    gate, labels = config.gate, None
+    gate, its, labels = config.gate, feed.labels, None
     bound, bytes_max = (gate.bound, gate.bytes_max) if live else (BOUND_MAX, EVENT_BYTES_MAX)
-    if feed.labels is not None:
-        form = feed.labels.format
-        labels = LabelDecoder(feed.labels.topic, config, schema.label, form, bound=bound, bytes_max=bytes_max)
+    if its is not None:
+        labels = LabelDecoder(its.topic, config, schema.label, its.format, bound=bound, bytes_max=bytes_max)
     decoder = Decoder(
         schema,
         feed.events.format,
@@ -289,7 +293,8 @@ def open_gate(
     )
     memory = Memory.of(then or gate, breaker=breaker)
     sieve = open_sieve(config, feed.events.format, schema, live=live, aged=breaker, ids=memory.seen is not None)
-    return Gate(feed.events.topic, decoder, labels, Keeping(gate.raw), memory, sieve)
+    layout = layout_of(schema.features) if columns and feed.labels is not None else None
+    return Gate(feed.events.topic, decoder, labels, Keeping(gate.raw), memory, sieve, layout)
 
 
 def _as_recorded(recorded: Recorded) -> dict[tuple[str, int], Mapping[int, Fault]]:

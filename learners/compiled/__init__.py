@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from learners.compiled.inputs import ALL
 from learners.compiled.library import LIBRARIES, Library, loaded, on_disk, ready
 from learners.table import Column, Layout, Table
 
@@ -31,8 +32,13 @@ class Engine(Protocol):
     def load(self, model: Any) -> None:
         """Take the state over from the model, whatever it is."""
 
-    def run(self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None) -> np.ndarray | None:
+    def run(
+        self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None, asks: np.ndarray = ALL
+    ) -> np.ndarray | None:
         """Predict, then learn, event by event; what weighs nothing is not learned. Return the answers, float64.
+
+        Where labels come later, `asks` (bool, of shape (events,)) tells which are asked only: the answers are theirs.
+        The others are taught only, and `ys` and `weights` are those of these.
 
         Of shape (events,): the probability of True of a binary classifier, the number of a regressor. Or of shape
         (events, classes): probabilities, NaN of a class that was not known when an event was asked. None if anything is

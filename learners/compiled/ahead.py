@@ -27,7 +27,7 @@ class Scaler(Protocol):
     def load(self, scaler: Any) -> None:
         """Take the state over; may raise whatever a number that is none raises."""
 
-    def go(self, asked: np.ndarray, taught: np.ndarray, ws: np.ndarray) -> bool:
+    def go(self, asked: np.ndarray, taught: np.ndarray, asks: np.ndarray, ws: np.ndarray) -> bool:
         """Scale events in their place, as `scaling_kernel.standard`."""
 
     def sound(self) -> bool:
@@ -50,10 +50,10 @@ class Standard:
         """Take the state over."""
         load_standard(scaler, self._names, self.state)
 
-    def go(self, asked: np.ndarray, taught: np.ndarray, ws: np.ndarray) -> bool:
+    def go(self, asked: np.ndarray, taught: np.ndarray, asks: np.ndarray, ws: np.ndarray) -> bool:
         """Scale."""
-        quick = quick_roots()
-        return bool(scaling_kernel.standard(asked, taught, ws, self._scaling, quick, 0.5, self.state, self._room))
+        rest = self._scaling, quick_roots(), 0.5, self.state, self._room
+        return bool(scaling_kernel.standard(asked, taught, asks, ws, *rest))
 
     def sound(self) -> bool:
         """All numbers must be finite."""
@@ -77,9 +77,9 @@ class MinMax:
         for row, kept, none in ((codes.LOW, scaler.min, math.inf), (codes.HIGH, scaler.max, -math.inf)):
             self.state[row] = [kept[name].get() if name in kept else none for name in self._names]
 
-    def go(self, asked: np.ndarray, taught: np.ndarray, ws: np.ndarray) -> bool:
+    def go(self, asked: np.ndarray, taught: np.ndarray, asks: np.ndarray, ws: np.ndarray) -> bool:
         """Scale."""
-        return bool(scaling_kernel.min_max(asked, taught, ws, self.state, self._room))
+        return bool(scaling_kernel.min_max(asked, taught, asks, ws, self.state, self._room))
 
     def sound(self) -> bool:
         """Numbers must be finite where there are any."""
@@ -131,17 +131,17 @@ class Steps:
             numbers = np.ascontiguousarray(xs.numbers[:, self._places], dtype=np.float64)
         return None if self._found.whole and np.isnan(numbers).any() else numbers
 
-    def go(self, numbers: np.ndarray, ws: np.ndarray) -> np.ndarray | None:
+    def go(self, numbers: np.ndarray, asks: np.ndarray, ws: np.ndarray) -> np.ndarray | None:
         """Return events as they come to the model: all when they are asked, then, where they differ, when taught.
 
-        None if anything is odd. What weighs nothing is not taught.
+        None if anything is odd. What is not in `asks` (none: all) is not asked, what weighs nothing is not taught.
         """
         if not self._scalers:
             return numbers
         both = np.concatenate([numbers, numbers])
         asked, taught = both[: len(numbers)], both[len(numbers) :]
         for scaler in self._scalers:
-            if not (scaler.go(asked, taught, ws) and scaler.sound()):
+            if not (scaler.go(asked, taught, asks, ws) and scaler.sound()):
                 return None
         return both
 
@@ -154,9 +154,12 @@ class Steps:
         for scaler, state in zip(self._scalers, kept, strict=True):
             scaler.state = state
 
-    def see(self, numbers: np.ndarray, learns: np.ndarray | None) -> None:
-        """Note which features came: those of all events asked, and of those that are learned (None: all)."""
-        self.asked.see(numbers)
+    def see(self, numbers: np.ndarray, asks: np.ndarray, learns: np.ndarray | None) -> None:
+        """Note which features came: of what is asked (none: all of them), and of what is learned (None: all).
+
+        What is learned is transformed then, too, as if it were asked.
+        """
+        self.asked.see(numbers, None if learns is None or not len(asks) else asks | learns)
         self.learned.see(numbers, learns)
 
     def store(self, model: Any) -> None:

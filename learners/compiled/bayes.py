@@ -12,6 +12,7 @@ from river.naive_bayes.base import special  # type: ignore[attr-defined] # what 
 
 from learners.compiled import bayes_kernel
 from learners.compiled.ahead import Steps
+from learners.compiled.inputs import ALL, among
 from learners.compiled.recognition import Found
 from learners.compiled.sight import Sight
 from learners.table import Column, Layout, Table
@@ -65,38 +66,40 @@ class BayesEngine:
         if name in self._names:
             self._state[:, place, self._names.index(name)] = var.mean.n, var.mean._mean, var._S  # noqa: SLF001
 
-    def run(self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None) -> np.ndarray | None:
+    def run(
+        self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None, asks: np.ndarray = ALL
+    ) -> np.ndarray | None:
         """Predict, then learn."""
         labels = list(ys)
-        if weights is not None or len(labels) != len(xs) or not set(map(type, labels)) <= TYPES:
+        fits = len(labels) == len(xs) - np.count_nonzero(asks) and set(map(type, labels)) <= TYPES
+        if weights is not None or not fits:
             return None
         classes = dict(self._classes)
-        numbers = [classes.setdefault(label, len(classes)) for label in labels]
-        return self._go(xs, np.array(numbers, dtype=np.int64), classes, np.ones(len(xs)))
+        numbers = np.array([classes.setdefault(label, len(classes)) for label in labels], dtype=np.int64)
+        return self._go(xs, asks, among(numbers, ~asks, -1) if len(asks) else numbers, classes)
 
     def ask(self, xs: Table) -> np.ndarray | None:
         """Predict."""
-        return self._go(xs, np.empty(0, dtype=np.int64), self._classes, np.zeros(len(xs)))
+        return self._go(xs, ALL, np.full(len(xs), -1), self._classes)
 
-    def _go(self, xs: Table, ys: np.ndarray, classes: dict[Any, int], ws: np.ndarray) -> np.ndarray | None:
+    def _go(self, xs: Table, asks: np.ndarray, ys: np.ndarray, classes: dict[Any, int]) -> np.ndarray | None:
         numbers = self._steps.numbers(xs) if self._sound else None
         if numbers is None:
             return None
         before = self._steps.kept(), self._state, self._counts
         self._state, self._counts = self._grown(len(classes))
         joint = np.full((len(xs), len(classes)), np.nan)
-        came = self._steps.go(numbers, ws)
+        came = self._steps.go(numbers, asks, (ys >= 0) * 1.0)
         rest = self._counts, *self._state, joint
-        known = -1 if came is None else bayes_kernel.run(came, ys, len(self._classes), COMPENSATED, *rest)
+        known = -1 if came is None else bayes_kernel.run(came, asks, ys, len(self._classes), COMPENSATED, *rest)
         if known < 0 or not self._is_sound():
             self._steps.undo(before[0])
             _, self._state, self._counts = before
             return None
         self._classes = classes
-        self._steps.see(numbers, None if len(ys) else np.zeros(len(xs), dtype=bool))
-        if len(ys):
-            self._see(numbers, ys)
-        return _probabilities(joint)
+        self._steps.see(numbers, asks, ys >= 0)
+        self._see(numbers, ys)
+        return _probabilities(joint[asks] if len(asks) else joint)
 
     def _grown(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a copy of the state and the counts, with room for so many classes."""
@@ -115,7 +118,7 @@ class BayesEngine:
                 seen.see(numbers, ys == place)
         for event in [] if len(self._began) == len(self._classes) else range(len(ys)):
             there = there if there is not None else (~np.isnan(numbers)).any(axis=1).tolist()
-            if there[event] and ys[event] not in self._began:
+            if there[event] and ys[event] >= 0 and ys[event] not in self._began:
                 self._began.append(int(ys[event]))
 
     def store(self, model: Any) -> None:

@@ -59,28 +59,30 @@ def learn(xs: Any, event: int, ns: Any, means: Any, squares: Any, of: int) -> No
 
 
 @kernel(
-    "int64(float64[:, ::1], int64[::1], int64, int64, float64[::1],"
+    "int64(float64[:, ::1], boolean[::1], int64[::1], int64, int64, float64[::1],"
     " float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def run(
-    xs: Any, ys: Any, known: int, compensated: int, counts: Any, ns: Any, means: Any, squares: Any, out: Any
+    xs: Any, asks: Any, ys: Any, known: int, compensated: int, counts: Any, ns: Any, means: Any, squares: Any, out: Any
 ) -> int:
     """Ask, then teach, event by event; return how many classes are known then, -1 if anything is not finite.
 
-    `xs` are those of `linear_kernel.run`. `ys` are numbers of classes, in the order in which they came first; none: ask
-    only. `out`, of shape (events, classes), gets the logarithms of the joint likelihoods with those classes that were
-    known when an event was asked; others are left as they are.
+    `xs` are those of `linear_kernel.run`; `asks` tells which are asked, none: all. `ys` are numbers of classes, in the
+    order in which they came first, -1 of what is not taught; none: ask only. `out`, of shape (events, classes), gets
+    the logarithms of the joint likelihoods with those classes that were known when an event was asked; others are left
+    as they are.
     """
     total = 0.0
     for c in range(known):
         total += counts[c]
     for event in range(len(out)):
-        for c in range(known):
-            joint = math.log(counts[c] / total) + likelihood(xs, event, ns, means, squares, c, compensated)
-            out[event, c] = joint
-            if not math.isfinite(joint):
-                return -1
-        if len(ys) == 0:
+        if len(asks) == 0 or asks[event]:
+            for c in range(known):
+                joint = math.log(counts[c] / total) + likelihood(xs, event, ns, means, squares, c, compensated)
+                out[event, c] = joint
+                if not math.isfinite(joint):
+                    return -1
+        if len(ys) == 0 or ys[event] < 0:
             continue
         known = max(known, ys[event] + 1)
         counts[ys[event]] += 1.0

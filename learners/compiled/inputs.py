@@ -9,6 +9,9 @@ import numpy as np
 
 from learners.table import Column
 
+ALL = np.empty(0, dtype=bool)
+"""Which events are asked: all."""
+
 WHOLE_MAX = 2**53
 """Integers below are exact as floats."""
 
@@ -35,6 +38,17 @@ def weights_of(weights: Sequence[float] | Column | None, count: int) -> np.ndarr
     if array is None or array.dtype != np.float64 or len(array) != count or not np.isfinite(array).all():
         return None
     return array
+
+
+def among(values: np.ndarray, which: np.ndarray, rest: float) -> np.ndarray:
+    """Return values at the places that are true in `which`, and `rest` at the others.
+
+    >>> among(np.array([7, 8]), np.array([True, False, True]), -1)
+    array([ 7, -1,  8])
+    """
+    found = np.full(len(which), rest, dtype=values.dtype)
+    found[which] = values
+    return found
 
 
 def _array(values: Sequence[Any] | Column, types: set[type]) -> np.ndarray | None:

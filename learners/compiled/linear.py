@@ -10,7 +10,7 @@ from river import optim, utils
 
 from learners.compiled import codes, linear_kernel
 from learners.compiled.ahead import Steps, fill, load_standard, quick_roots, store_standard
-from learners.compiled.inputs import labels_of, weights_of
+from learners.compiled.inputs import ALL, among, labels_of, weights_of
 from learners.compiled.recognition import Found, Linear
 from learners.table import Column, Layout, Table
 
@@ -61,34 +61,42 @@ class LinearEngine:
         self._sound = fits and self._is_sound()
         self._began = self._alone[codes.STEPS]
 
-    def run(self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None) -> np.ndarray | None:
+    def run(
+        self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None, asks: np.ndarray = ALL
+    ) -> np.ndarray | None:
         """Predict, then learn."""
         labels = labels_of(ys, binary=self._choices[codes.LOSS] <= codes.FOCAL)
-        ws = weights_of(weights, len(xs))
-        if labels is None or ws is None or len(labels) != len(xs):
+        ws = weights_of(weights, len(ys))
+        if labels is None or ws is None or len(labels) != len(xs) - np.count_nonzero(asks):
             return None
-        learns = None if weights is None else ws != 0.0
-        return self._go(xs, labels, ws, learns)
+        if len(asks):
+            labels, ws = among(labels, ~asks, 0.0), among(ws, ~asks, 0.0)
+        learns = None if weights is None and not len(asks) else ws != 0.0
+        answers = self._go(xs, asks, labels, ws, learns)
+        return answers if answers is None or not len(asks) else answers[asks]
 
     def ask(self, xs: Table) -> np.ndarray | None:
         """Predict."""
-        return self._go(xs, np.empty(0), np.zeros(len(xs)), np.zeros(len(xs), dtype=bool))
+        return self._go(xs, ALL, np.empty(0), np.zeros(len(xs)), np.zeros(len(xs), dtype=bool))
 
-    def _go(self, xs: Table, labels: np.ndarray, ws: np.ndarray, learns: np.ndarray | None) -> np.ndarray | None:
+    def _go(
+        self, xs: Table, asks: np.ndarray, labels: np.ndarray, ws: np.ndarray, learns: np.ndarray | None
+    ) -> np.ndarray | None:
         numbers = self._steps.numbers(xs) if self._sound else None
         if numbers is None:
             return None
-        answers = np.empty(len(xs))
+        answers = np.where(asks, 0.0, np.nan) if len(asks) else np.zeros(len(xs))
         before = self._steps.kept(), self._state.copy(), self._alone.copy()
-        came = self._steps.go(numbers, ws)
-        rates = self._rates.at(int(self._alone[codes.STEPS]), len(labels))
+        came = self._steps.go(numbers, asks, ws)
+        steps = len(labels) if learns is None else int(np.count_nonzero(learns))
+        rates = self._rates.at(int(self._alone[codes.STEPS]), steps)
         rest = self._choices, self._options, self._state, self._alone, self._room, answers
         fine = came is not None and rates is not None and linear_kernel.run(came, labels, ws, rates, *rest)
         if not fine or not self._is_sound():
             self._steps.undo(before[0])
             _, self._state, self._alone = before
             return None
-        self._steps.see(numbers, learns)
+        self._steps.see(numbers, asks, learns)
         return answers
 
     def store(self, model: Any) -> None:

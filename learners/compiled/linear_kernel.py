@@ -202,8 +202,8 @@ def run(
     """Ask, then teach, event by event; return whether all went as it would in river without a word.
 
     `xs` is of shape (events, features), NaN where one is missing; or of twice as many events: after all as they are
-    asked, all as they are taught, by scalers that went ahead. `rates`: of intercept, weights, weights once it is done,
-    for each step. No `ys`: ask only. What weighs nothing is asked only.
+    asked, all as they are taught, by scalers that went ahead. What is NaN in `answers` is not asked. `rates`: of
+    intercept, weights, weights once it is done, for each step. No `ys`: ask only. What weighs nothing is not taught.
     """
     here, seen, doubts = room[codes.HERE], room[codes.SEEN], room[codes.DOUBT]
     weights, known = state[codes.WEIGHT], state[codes.KNOWN]
@@ -212,20 +212,21 @@ def run(
     for event in range(len(answers)):
         for j in range(len(here)):
             here[j] = 0.0 if math.isnan(xs[event, j]) else 1.0
-        if scaling == codes.STANDARD:
-            standardize(xs, event, here, means, variances, deviations, seen)
-        else:
-            center(xs, event, here, means, seen)
-        answers[event] = answer(choices[codes.LINK], dot(weights, seen) + alone[codes.INTERCEPT])
-        if not math.isfinite(answers[event]):
-            return False
+        if not math.isnan(answers[event]):
+            if scaling == codes.STANDARD:
+                standardize(xs, event, here, means, variances, deviations, seen)
+            else:
+                center(xs, event, here, means, seen)
+            answers[event] = answer(choices[codes.LINK], dot(weights, seen) + alone[codes.INTERCEPT])
+            if not math.isfinite(answers[event]):
+                return False
         if len(ys) == 0 or ws[event] == 0.0:
             continue
         if scaling == codes.STANDARD:
             rescale(xs, event, here, counts, means, variances)
             roots(variances, deviations, doubts, options[codes.HALF], choices[codes.QUICK])
             standardize(xs, event, here, means, variances, deviations, seen)
-        elif scaling != codes.PLAIN:
+        elif scaling != codes.PLAIN or math.isnan(answers[event]):
             if scaling == codes.CENTERED:
                 rescale(xs, event, here, counts, means, variances)
             center(xs, event + len(xs) - len(answers), here, means, seen)

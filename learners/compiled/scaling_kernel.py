@@ -54,24 +54,30 @@ def put(xs: Any, event: int, here: Any, seen: Any) -> bool:
 
 
 @kernel(
-    "boolean(float64[:, ::1], float64[:, ::1], float64[::1], int64, int64, float64, float64[:, ::1], float64[:, ::1])"
+    "boolean(float64[:, ::1], float64[:, ::1], boolean[::1], float64[::1], int64, int64, float64, float64[:, ::1],"
+    " float64[:, ::1])"
 )
-def standard(asked: Any, taught: Any, ws: Any, scaling: int, quick: int, half: float, state: Any, room: Any) -> bool:
+def standard(
+    asked: Any, taught: Any, asks: Any, ws: Any, scaling: int, quick: int, half: float, state: Any, room: Any
+) -> bool:
     """Scale events in their place, of shape (events, features), NaN where one is missing: a StandardScaler.
 
-    `asked` and `taught` are the same events as they are asked and taught; what weighs nothing is not learned. Returns
-    whether all numbers are finite. Rows of the state, and of the room, are those of a linear model.
+    `asked` and `taught` are the same events as they are asked (those of `asks`; none: all) and taught; what weighs
+    nothing is not learned. Returns whether all numbers are finite. Rows of the state, and of the room, are those of a
+    linear model.
     """
     here, seen, doubts = room[codes.HERE], room[codes.SEEN], room[codes.DOUBT]
     counts, means, variances, deviations = state[codes.COUNT], state[codes.MEAN], state[codes.VAR], state[codes.ROOT]
     for event in range(len(asked)):
         for j in range(len(here)):
             here[j] = 0.0 if math.isnan(asked[event, j]) else 1.0
-        if scaling == codes.STANDARD:
-            standardize(asked, event, here, means, variances, deviations, seen)
-        else:
-            center(asked, event, here, means, seen)
-        fine = put(asked, event, here, seen)
+        fine = True
+        if len(asks) == 0 or asks[event]:
+            if scaling == codes.STANDARD:
+                standardize(asked, event, here, means, variances, deviations, seen)
+            else:
+                center(asked, event, here, means, seen)
+            fine = put(asked, event, here, seen)
         if ws[event] != 0.0:
             rescale(taught, event, here, counts, means, variances)
             if scaling == codes.STANDARD:
@@ -94,15 +100,17 @@ def spread(xs: Any, event: int, here: Any, low: Any, high: Any, seen: Any) -> No
         seen[j] = value if (wide != 0.0) & (here[j] != 0.0) else 0.0
 
 
-@kernel("boolean(float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])")
-def min_max(asked: Any, taught: Any, ws: Any, state: Any, room: Any) -> bool:
+@kernel("boolean(float64[:, ::1], float64[:, ::1], boolean[::1], float64[::1], float64[:, ::1], float64[:, ::1])")
+def min_max(asked: Any, taught: Any, asks: Any, ws: Any, state: Any, room: Any) -> bool:
     """Scale events in their place, as `standard` does: a MinMaxScaler."""
     here, seen, low, high = room[codes.HERE], room[codes.SEEN], state[codes.LOW], state[codes.HIGH]
     for event in range(len(asked)):
         for j in range(len(here)):
             here[j] = 0.0 if math.isnan(asked[event, j]) else 1.0
-        spread(asked, event, here, low, high, seen)
-        fine = put(asked, event, here, seen)
+        fine = True
+        if len(asks) == 0 or asks[event]:
+            spread(asked, event, here, low, high, seen)
+            fine = put(asked, event, here, seen)
         if ws[event] != 0.0:
             for j in range(len(here)):
                 x = taught[event, j]

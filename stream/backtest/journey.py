@@ -6,7 +6,7 @@ import pickle
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from learners import Learner, read_recipe
@@ -107,9 +107,13 @@ class Journey:
             self._cover(stretch, read, trials, groups, hear)
 
     def _ahead(self, group: str, reading: Reading) -> AbstractContextManager[ReadAhead | None]:
-        """Let another process read, too, where that can be: what is kept as a version needs the records themselves."""
+        """Let another process read, too, where that can be: what is kept as a version needs the records themselves.
+
+        Where labels come later, most of the time goes by here.
+        """
         remembers = self.config.gate.duplicates is not None
-        if not self.spare or self.parents or remembers:
+        later = self.config.labels is not None or self.whatif.delay is not None
+        if not self.spare or self.parents or remembers or later:
             return nullcontext()
         return ReadAhead(Errand(self.config, self.course, self.entries, group), self.place, reading)
 
@@ -135,9 +139,9 @@ class Journey:
                 trial.reach(stretch.version)
 
     def _in_columns(self) -> bool:
-        """Tell whether events come in columns: where all models are compiled, and nobody changes the events."""
+        """Tell whether events come in columns: where all models are compiled, and nobody changes their features."""
         schema = schema_of(self.course)
-        return not self.whatif and not any(
+        return not replace(self.whatif, delay=None) and not any(
             each.drop or why_rows(self.config, each.learner, schema) for each in self.candidates.values()
         )
 

@@ -144,12 +144,18 @@ class Bare:
     def learn(self, x: Mapping[str, float], y: Any, w: float | None) -> None:
         """Predict, score, learn."""
         answer = self.ask(x)
+        self.teach(x, y, w)
+        self.answers.append(answer)
+        self.score(y, answer)
+
+    def teach(self, x: Mapping[str, float], y: Any, w: float | None) -> None:
         if w is None:
             self.model.learn_one(x, y)
         elif w != 0:
             self.model.learn_one(x, y, w=w)
-        self.answers.append(answer)
         self.learned += 1
+
+    def score(self, y: Any, answer: Any) -> None:
         if self.story.task == "regression":
             if math.isfinite(answer):
                 for metric in self.metrics.values():

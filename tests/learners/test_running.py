@@ -119,9 +119,51 @@ def test_what_ruins_a_model_is_left_to_river() -> None:
 
 def test_why_river_runs_a_model_is_told() -> None:
     def why(text: str, **how: bool) -> str | None:
-        flags = {"later": False, "at_question": False, "copied": False, **how}
+        flags = {"at_question": False, "copied": False, **how}
         return why_river(read_recipe(text, "binary"), LAYOUT, **flags)
 
     assert why(LOGISTIC) is None
-    assert why(LOGISTIC, later=True) == "labels come later than their events"
+    assert why(LOGISTIC, at_question=True) == "its unsupervised parts learn when it is asked"
     assert "HoeffdingTreeClassifier" in str(why("tree.HoeffdingTreeClassifier()"))
+
+
+def later(learner: Learner, xs: Any, ys: Any, moments: range) -> None:
+    """Labels come 30 events later, every seventh never."""
+    known = [None if moment % 7 == 0 else moment + 30 for moment in moments]
+    learner.test_then_train(xs, ys, list(moments), known)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize(("text", "task"), [(LOGISTIC, "binary"), (LINEAR, "regression")])
+@pytest.mark.parametrize("odd", ["", "a number", "a label"])
+def test_where_labels_come_later_both_in_turns_give_the_same(text: str, task: str, missing: float, odd: str) -> None:
+    from learners import LabelPolicy  # noqa: PLC0415
+
+    xs, ys = events(8, 400, task, missing)
+    if odd == "a number":
+        xs[250]["a"] = 1e155  # its square is none: from there on river answers NaN
+    elif odd == "a label" and task == "regression":
+        ys[250] = 2**60 + 1
+    chance = random.Random(8)
+    ways = [made(text, task, labels=LabelPolicy()) for _ in range(3)]
+    place, compiled = 0, []
+    while place < len(xs):
+        stop = place + chance.choice((1, 7, 49, 50, 51, 130))
+        rows, labels, moments = xs[place:stop], ys[place:stop], range(place, min(stop, len(xs)))
+        table = Table.of(LAYOUT, rows)
+        for learner, given in zip(ways, (rows, table, chance.choice((rows, table))), strict=True):
+            later(learner, given, labels, moments)
+        place = stop
+        compiled.append(ways[1]._running._loaded)
+        if chance.random() < 0.3:
+            assert ways[0].predict_many(xs[:5]) == ways[1].predict_many(xs[:5]) == ways[2].predict_many(xs[:5])
+        if chance.random() < 0.3:
+            sealed = [learner.seal() for learner in ways]
+            assert told(sealed[0]) == told(sealed[1]) == told(sealed[2])
+            ways = [Learner.restore(each.state, each.golden) for each in sealed]
+    assert compiled[0]
+    assert odd or all(compiled)
+    for learner in ways:
+        learner.close()
+    last = [learner.seal() for learner in ways]
+    assert told(last[0]) == told(last[1]) == told(last[2])

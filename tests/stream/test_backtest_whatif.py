@@ -44,6 +44,7 @@ MORE = (
 GARBAGE = {(0, 77), (1, 310), (1, 450)}
 LIES = range(100, 140)
 """Of partition 0, held since before they were read."""
+pytestmark = pytest.mark.usefixtures("compiled_code")
 
 Event = Mapping[str, Any]
 X = dict[str, float]

@@ -15,6 +15,8 @@ from tests.stream.test_labels import RECIPE, WINDOWED, events, river_says
 from tests.stream.test_live import started
 from tests.world import World, end, until
 
+pytestmark = pytest.mark.usefixtures("compiled_code")
+
 
 def joined(world: World, events: str, labels: str, more: str = "", idle: str = "60s", **others: str) -> World:
     """Write a configuration with a log of events and a log of labels."""
@@ -84,6 +86,7 @@ def test_two_logs_are_as_good_as_one(tmp_path: Path, partitions: int) -> None:
     spread(world, made, partitions)
     world.train("--close")
     found, alone = head(world), in_one_topic(tmp_path / "one", made)
+    assert found["engine"] == alone["engine"] == "compiled"
     assert found["scores"]["LogLoss"]["cumulative"] == alone["scores"]["LogLoss"]["cumulative"]
     assert found["baselines"]["Prior"]["LogLoss"]["cumulative"] == alone["baselines"]["Prior"]["LogLoss"]["cumulative"]
     assert found["scores"]["LogLoss"]["cumulative"] == pytest.approx(river_says(made)["model"][1], abs=1e-12)

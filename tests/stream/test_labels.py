@@ -17,6 +17,7 @@ from tests.world import World, end, read_csv, until
 LABELS = '[labels]\nmoment = "known_at"'
 WINDOWED = '[validation]\nmetrics = ["Accuracy", "LogLoss"]\nwindow = 100\n[snapshots]\nevery_events = 300'
 RECIPE = "preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.05))"
+pytestmark = pytest.mark.usefixtures("compiled_code")
 
 
 def events(count: int, seed: int) -> list[dict[str, Any]]:
@@ -60,6 +61,7 @@ def test_scores_are_those_of_rivers_simulation(tmp_path: Path, seed: int) -> Non
     world.train()
     before = world.json("show", "head")
     assert before["events"]["pending"] > 0
+    assert before["engine"] == world.json("status")["engine"] == "compiled"
     assert before["events"]["read"] == sum(before["events"][key] for key in ("learned", "held", "pending", "expired"))
     world.train("--close")
     closed = world.json("show", "head")

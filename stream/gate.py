@@ -47,8 +47,7 @@ class Verdicts:
 
     `offsets` are (partition, offsets of its accepted events), in the batch's order. Where labels come later, `moments`
     and `dues` are when each is asked and its label due, in microseconds. Where labels have a log of their own, `turns`
-    are both in the order of their times, and `layout` is that of columns for a model that is compiled. `batch` is what
-    was judged: what was given, up to where the breaker tripped.
+    are both in the order of their times; `layout` is theirs in columns. `batch` was judged, up to a breaker that trips.
     """
 
     xs: Sequence[dict[str, Any]]

@@ -33,6 +33,9 @@ from stream.sources import open_feed
 CHECKPOINT_S = 20.0
 """How often the state of unfinished trials is kept, so that they can go on after an interruption."""
 
+COLUMNS_TO_READ_AHEAD, ROWS_TO_READ_AHEAD = 400_000, 100_000
+"""So many events are learned in a second or more; by then a process that reads ahead has begun."""
+
 
 @dataclass(frozen=True, slots=True)
 class Journey:
@@ -79,7 +82,7 @@ class Journey:
                         each.take(verdicts)
                     hear.advance(len(verdicts.xs))
             else:
-                ahead = stack.enter_context(self._ahead(group, reading)) if columns else None
+                ahead = stack.enter_context(self._ahead(group, reading, columns=columns))
                 self._go_stretch_by_stretch(reading, ahead, trials, groups, hear)
             for trial in trials:
                 if trial.segment is not None:
@@ -106,16 +109,17 @@ class Journey:
             read = reading.stretch(stretch) if ahead is None else ahead.stretch(place, hear)
             self._cover(stretch, read, trials, groups, hear)
 
-    def _ahead(self, group: str, reading: Reading) -> AbstractContextManager[ReadAhead | None]:
+    def _ahead(self, group: str, reading: Reading, *, columns: bool) -> AbstractContextManager[ReadAhead | None]:
         """Let another process read, too, where that can be: what is kept as a version needs the records themselves.
 
         Where labels come later, most of the time goes by here.
         """
-        remembers = self.config.gate.duplicates is not None
-        later = self.config.labels is not None or self.whatif.delay is not None
-        if not self.spare or self.parents or remembers or later:
+        stateful = bool(self.whatif) or self.config.labels is not None or self.config.gate.duplicates is not None
+        worth = self.course.events >= (COLUMNS_TO_READ_AHEAD if columns else ROWS_TO_READ_AHEAD)
+        if not self.spare or not worth or self.parents or stateful:
             return nullcontext()
-        return ReadAhead(Errand(self.config, self.course, self.entries, group), self.place, reading)
+        errand = Errand(self.config, self.course, self.entries, group, columns=columns)
+        return ReadAhead(errand, self.place, reading)
 
     def _cover(
         self,

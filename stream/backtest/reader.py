@@ -20,31 +20,37 @@ from stream.backtest.spawned import begun
 from stream.backtest.stretch import Course
 from stream.backtest.whatif import WhatIf
 from stream.config import Config
+from stream.feed import Feed
 from stream.gate import Verdicts
 from stream.log import Batch
+from stream.schedule import events_max
 from stream.sources import open_feed
+
+TAKEN = -1
+"""What follows the last stretch that the other process takes, once this one takes all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What is to be read, as plain values."""
+    """What is to be read, as plain values. `columns`: it is learned in columns; else what was read is put into rows."""
 
     config: Config
     course: Course
     entries: tuple[int, Sequence[Entry]]
     group: str
+    columns: bool = True
 
 
 def be(pipe: Any, following: Any) -> None:
-    """Be the process that reads."""
+    """Be the process that reads: from the stretch on that is the next one when it has begun."""
     begun()
     try:
         errand: Errand = pipe.recv()
         quick_json.LIBRARY.ready()  # no model is compiled here, which would bring it along
+        stretches = errand.course.stretches
         with closing(open_feed(errand.config, until_end=True, group=errand.group)) as feed:
-            reading = Reading(errand.course, feed, errand.config, errand.entries, WhatIf(), columns=True)
-            stretches = errand.course.stretches
-            while (place := take(following)) < len(stretches):
+            reading = _reading(errand, feed)
+            for place in range(_take_all(following), len(stretches)):
                 for verdicts in reading.stretch(stretches[place]):
                     _send(pipe, _packed(verdicts))
                 _send(pipe, None)
@@ -54,13 +60,18 @@ def be(pipe: Any, following: Any) -> None:
         _send(pipe, error)
 
 
-def take(following: Any, place: int | None = None) -> int:
-    """Take a stretch, the next or the one at a place, unless that is taken; return the next that was not."""
+def _reading(errand: Errand, feed: Feed) -> Reading:
+    """Return what reads: in columns, which are quick to make and to hand over; in batches as they are learned."""
+    most = events_max(columns=errand.columns)
+    return Reading(errand.course, feed, errand.config, errand.entries, WhatIf(), columns=True, most=most)
+
+
+def _take_all(following: Any) -> int:
+    """Take all stretches that are not taken; return the first."""
     with following.get_lock():
         found: int = following.value
-        if place is None or found == place:
-            following.value += 1
-        return found
+        following.value = TAKEN
+    return found
 
 
 def _send(pipe: Any, what: Any) -> None:
@@ -70,7 +81,8 @@ def _send(pipe: Any, what: Any) -> None:
 def _packed(verdicts: Verdicts) -> tuple[Any, ...]:
     """Return verdicts as plain values and arrays; of the records only where they stood."""
     table, ys = verdicts.xs, verdicts.ys
-    told = replace(bare(verdicts), xs=[], ys=[])
+    spans = (replace(span, values=[], timestamps_ms=[], keys=[]) for span in verdicts.batch.spans)
+    told = replace(verdicts, batch=Batch(tuple(spans)), xs=[], ys=[])
     if isinstance(table, Table):
         xs: Any = (table.layout, table.numbers, table.others)
     else:
@@ -78,16 +90,10 @@ def _packed(verdicts: Verdicts) -> tuple[Any, ...]:
     return told, xs, ys.array if isinstance(ys, Column) else ys
 
 
-def bare(verdicts: Verdicts) -> Verdicts:
-    """Return verdicts without the bytes of the records."""
-    spans = (replace(span, values=[], timestamps_ms=[], keys=[]) for span in verdicts.batch.spans)
-    return replace(verdicts, batch=Batch(tuple(spans)))
-
-
-def unpacked(found: tuple[Any, ...]) -> Verdicts:
-    """Return the verdicts that the other process packed."""
+def unpacked(found: tuple[Any, ...], *, rows: bool = False) -> Verdicts:
+    """Return the verdicts that the other process packed, their examples in `rows` if they are to be."""
     told, xs, ys = found
-    whole: Verdicts = replace(
-        told, xs=Table(*xs) if isinstance(xs, tuple) else xs, ys=ys if isinstance(ys, list) else Column(ys)
-    )
+    table = Table(*xs) if isinstance(xs, tuple) else xs
+    labels = ys if isinstance(ys, list) else Column(ys)
+    whole: Verdicts = replace(told, xs=list(table) if rows else table, ys=list(labels) if rows else labels)
     return whole

@@ -37,11 +37,12 @@ class Reading:
         whatif: WhatIf,
         *,
         columns: bool = False,
+        most: int | None = None,
     ) -> None:
-        """`columns`: events come in columns."""
+        """`columns`: events come in columns; `most`: so many in a batch, else as many as in this form live."""
         schema = schema_of(course)
         self._course = course
-        self._events_max = events_max(columns=columns)
+        self._events_max = most or events_max(columns=columns)
         self._feed = feed
         self._again = open_gate(feed, config, schema, live=False, columns=columns)
         self._today = open_gate(feed, config, schema, live=True, columns=columns)

@@ -18,9 +18,6 @@ from stream.runs import OpenRun
 EVENTS_FOR_MORE = 100_000
 """With fewer to learn in all, starting processes takes longer than what they save."""
 
-EVENTS_TO_READ_AHEAD = 1_000_000
-"""A process that reads ahead takes about as long to begin as a linear model to learn so many."""
-
 
 class Several:
     """A backtest for each range that was asked for, mostly one. Each begins and ends by itself.
@@ -54,7 +51,7 @@ class Several:
         """
         hear = _Hear(self, tell, stop)
         journeys = [_numbered(each, part.base) for part in self.parts for each in part.begin(self.hands(workers), hear)]
-        if len(journeys) == 1 < workers and self.total(1) >= EVENTS_TO_READ_AHEAD:
+        if len(journeys) == 1 < workers:
             journeys = [replace(journeys[0], spare=True)]
         if journeys:
             for outcomes in executor(min(workers, len(journeys))).run(journeys, hear):

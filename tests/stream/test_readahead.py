@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from learners.table import Column, Table
 from store.entries import Entry
 from store.types import Position
-from stream.backtest import readahead, several
+from stream.backtest import journey, readahead
 from stream.backtest.course import lay_out
 from stream.backtest.range import Wishes
 from stream.backtest.readahead import ReadAhead
@@ -31,6 +31,7 @@ from stream.feed import Feed
 from stream.gate import Verdicts
 from stream.sources import open_feed
 from tests.stream.test_backtest import LINEAR, SHORT, play, train
+from tests.stream.test_backtest import plain as same_as
 from tests.world import World
 
 BEGIN_S_MAX = 120.0
@@ -93,12 +94,37 @@ def alone(config: Config, course: Course) -> list[dict[str, list[Any]]]:
         return [plain(reading.stretch(stretch)) for stretch in course.stretches]
 
 
+def by_rows(read: Iterable[Verdicts]) -> list[Any]:
+    """Return all that is told of a stretch in rows."""
+    found = []
+    for verdicts in read:
+        assert isinstance(verdicts.xs, list)
+        assert isinstance(verdicts.ys, list)
+        found += [*zip(verdicts.places(), map(typed, verdicts.xs), map(repr, verdicts.ys), strict=True)]
+        found += [(each.offset, each.reason, each.detail, each.raw) for each in verdicts.held]
+    return sorted(found, key=repr)
+
+
+def typed(x: dict[str, Any]) -> list[Any]:
+    """Return an example with the order of its features and the types of their values."""
+    return [(name, type(value), repr(value)) for name, value in x.items()]
+
+
 def begun(ahead: ReadAhead) -> None:
     """Wait until the other process has read something."""
     deadline = time.monotonic() + BEGIN_S_MAX
     while not ahead.waiting:
         assert time.monotonic() < deadline, "it does not begin"
         time.sleep(0.01)
+
+
+class Patient(ReadAhead):
+    """Waits until the other process has begun, so that it reads all."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        begun(self)
+        return self
 
 
 def test_two_read_what_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
@@ -146,14 +172,44 @@ def test_what_goes_wrong_there_is_raised_here(laid_out: tuple[Config, Course, Fe
             list(ahead.stretch(1, Silent()))
 
 
-def test_a_backtest_that_reads_ahead_replays_live(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several, "EVENTS_TO_READ_AHEAD", 0)
-    more = SHORT.replace("300", "10000")
-    world.configure(log="file:events.jsonl", learner=LINEAR, more=more)
+def test_until_the_other_has_begun_this_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
+    """It fails as it begins: nothing was taken by it, and nothing is missing."""
+    config, course, feed = laid_out
+    reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
+    source = config.source.model_copy(update={"log": "file:nowhere.jsonl"})
+    elsewhere = config.model_copy(update={"source": source})
+    with ReadAhead(Errand(elsewhere, course, ENTRIES, "test"), 0, reading) as ahead:
+        begun(ahead)  # with an error, which nobody looks at
+        found = [plain(ahead.stretch(place, Silent())) for place in range(len(course.stretches))]
+    assert found == alone(config, course)
+
+
+def test_rows_come_as_rows(laid_out: tuple[Config, Course, Feed]) -> None:
+    config, course, feed = laid_out
+    reading = Reading(course, feed, config, ENTRIES, WhatIf())
+    found = []
+    with ReadAhead(Errand(config, course, ENTRIES, "test", columns=False), 0, reading) as ahead:
+        begun(ahead)
+        for place in range(len(course.stretches)):
+            assert not ahead._is_mine(place)
+            found.append(by_rows(ahead.stretch(place, Silent())))
+    with closing(open_feed(config, until_end=True, group="test")) as again:
+        reading = Reading(course, again, config, ENTRIES, WhatIf())
+        assert found == [by_rows(reading.stretch(stretch)) for stretch in course.stretches]
+    assert sum(map(len, found)) == COUNT
+
+
+@pytest.mark.parametrize("learner", [LINEAR, "tree.HoeffdingTreeClassifier()"])
+def test_a_backtest_that_reads_ahead_replays_live(world: World, monkeypatch: pytest.MonkeyPatch, learner: str) -> None:
+    monkeypatch.setattr(journey, "COLUMNS_TO_READ_AHEAD", 0)
+    monkeypatch.setattr(journey, "ROWS_TO_READ_AHEAD", 0)
+    monkeypatch.setattr(journey, "ReadAhead", Patient)
+    more = SHORT.replace("300", "2000")
+    world.configure(log="file:events.jsonl", learner=learner, more=more)
     write(world.folder / "events.jsonl", COUNT)
     train(world)
     one, two = play(world, workers=1), play(world, workers=2)
     assert one.replays_live
     assert two.replays_live
-    assert two.outcomes[0].scores == one.outcomes[0].scores
+    assert same_as(two) == same_as(one)
     assert two.outcomes[0].held == one.outcomes[0].held == COUNT / 1000

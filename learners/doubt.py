@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from learners.errors import LearnFailed
-from learners.lessons import LESSONS_MAX, read_lessons, write_lessons
+from learners.lessons import LESSONS_MAX, Lessons, read_lessons
 from learners.outputs import Outputs
 from learners.parts import Parts
 from learners.pending import Entry
@@ -54,9 +54,9 @@ class Doubt:
         """Take in what was learned, in order."""
         self._lessons.extend(entries[-LESSONS_MAX:])
 
-    def lessons(self) -> list[str]:
+    def lessons(self) -> Lessons:
         """Return what was learned last, as it is kept."""
-        return write_lessons(self._lessons)
+        return Lessons(self._lessons)
 
     def ruin(self) -> Broken | None:
         """Return an input that the model could answer and no longer can, None if it is sound. Raises StateError."""

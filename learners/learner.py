@@ -26,7 +26,7 @@ from learners.prefix import Ahead
 from learners.recipe import Recipe
 from learners.rounds import Quick, Round, ask_then_reveal, predict_then_learn, reveal_the_rest
 from learners.running import Running
-from learners.state import dump, load, load_all
+from learners.state import capture, load, load_all
 from learners.sums import Sum
 from learners.table import Column, Layout, Table
 from learners.written import Written
@@ -271,9 +271,10 @@ class Learner(Facts):
         self._running.settle()
         parts, digest, points = self._parts, self._digest.hexdigest(), tuple(self._points)
         labels, since = parts.labels(), self.renew()
-        state = dump({"parts": replace(parts, pending=None)}, () if parts.pending is None else parts.pending.pieces())
+        pieces = () if parts.pending is None else parts.pending.pieces()
+        captured = capture({"parts": replace(parts, pending=None)}, pieces)
         inputs, (witnesses, lessons) = list(parts.inputs), self.doubt.renew()
-        return Written(state, digest, points, labels, since, inputs, witnesses, lessons, self.exclusive)
+        return Written(captured, digest, points, labels, since, inputs, witnesses, lessons, self.exclusive)
 
     def end_segment(self) -> Ended:
         """End the segment and return what it predicted and scored. Since-last scores, digest and points begin anew."""

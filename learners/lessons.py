@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from learners.golden import INPUTS_MAX, read, written
 from learners.pending import Entry
 
 LESSONS_MAX = INPUTS_MAX
 """As many as golden inputs."""
+
+
+class Lessons:
+    """Lessons that do not change any more. They are written only when they are asked for, or read from bytes."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = tuple(entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(write_lessons(self._entries))
+
+    def for_later(self) -> _Kept:
+        """Return what can be pickled later in its place (`learners.ways`)."""
+        return _Kept(self)
+
+
+class _Kept:
+    """Lessons in bytes; read back as texts."""
+
+    def __init__(self, lessons: Lessons) -> None:
+        self._lessons = lessons
+
+    def __reduce__(self) -> tuple[type[list[str]], tuple[list[str]]]:
+        return list, (list(self._lessons),)
 
 
 def write_lessons(lessons: Iterable[Entry]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,7 +94,7 @@ class Parts:
     static_since: int | None = None
     health: Health = field(default_factory=Health)
     weights: Weights = UNWEIGHTED
-    lessons: Sequence[str] = ()
+    lessons: Iterable[str] = ()
     beside: dict[str, Any] = field(default_factory=dict)
 
     def learning(self) -> AbstractContextManager[Any]:

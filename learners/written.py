@@ -13,7 +13,7 @@ from typing import Any
 from learners.golden import write_golden
 from learners.parts import Parts, Point, Sealed
 from learners.pending import Entry
-from learners.state import load
+from learners.state import Captured, load
 from learners.sums import Sum
 from learners.trial import Trial
 from learners.witnesses import X, asked, is_sound
@@ -21,7 +21,7 @@ from learners.witnesses import X, asked, is_sound
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The bytes of a learner, renewed for its next segment, and what they do not have of its last one.
+    """A learner that was captured, renewed for its next segment, and what that does not have of its last one.
 
     `labels` is what the details tell of pending labels, `since` what was counted since the last version. `inputs` are
     to be golden, `witnesses` could be answered, `lessons` were learned last: the learner changes none of them any more.
@@ -29,7 +29,7 @@ class Written:
     only where nobody asks.
     """
 
-    state: bytes
+    captured: Captured
     digest: str
     points: tuple[Point, ...]
     labels: Mapping[str, Any]
@@ -41,12 +41,13 @@ class Written:
 
     def proved(self) -> Sealed:
         """Load the bytes; return what a version keeps, with the golden predictions of a copy. Raises StateError."""
-        parts: Parts = load(self.state)["parts"]
+        state = self.captured.written()
+        parts: Parts = load(state)["parts"]
         trial = Trial(parts)
         predictor = trial.predictor(parts.model)
         parts.board.recall(self.since)
         return Sealed(
-            state=self.state,
+            state=state,
             learned=parts.learned,
             digest=self.digest,
             golden=write_golden(self.inputs, lambda x: predictor.predict_many(parts.features, [x])[0]),
@@ -54,15 +55,14 @@ class Written:
             baselines=parts.board.baseline_scores(),
             points=self.points,
             details=parts.details() | dict(self.labels),
-            ruin=self._ruin(trial, parts.model),
+            ruin=self._ruin(trial, parts.model, state),
         )
 
-    def _ruin(self, trial: Trial, copy: Any) -> str | None:
+    def _ruin(self, trial: Trial, copy: Any, state: bytes) -> str | None:
         """Return what a copy can no longer answer, though the model could, in words. The copy learns."""
         predictor = trial.predictor(copy)
         sound = all(is_sound(asked(predictor, x), predictor) for x in self.witnesses)
         if sound and trial.taught(copy, self.lessons, self.witnesses) is None:
             return None
-        state = trial.state(load(self.state)["parts"].model)
-        broken = trial.broken(state, self.witnesses, self.lessons)
+        broken = trial.broken(trial.state(load(state)["parts"].model), self.witnesses, self.lessons)
         return None if broken is None else broken.in_words()

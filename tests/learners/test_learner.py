@@ -15,7 +15,8 @@ from river import base, proba, tree
 from learners import Learner, LearnFailed, Recipe, StateError, read_recipe
 from learners.golden import read, written
 from learners.outputs import Block, Digest, Outputs
-from learners.state import dump, insertion_order, load
+from learners.state import dump, load
+from learners.ways import insertion_order
 from tests.learners.streams import columns, labels
 
 NAIVE = "naive_bayes.GaussianNB()"

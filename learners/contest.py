@@ -46,6 +46,10 @@ class Contestant:
         for each, place, waiting in zip(self.intervals, self.places, self.waiting, strict=True):
             waiting.append(each.of.values(columns[place]))
 
+    def copy(self) -> Contestant:
+        """Return one that goes on by itself; what waits is the same, it never changes."""
+        return Contestant([each.copy() for each in self.intervals], self.places, [[*each] for each in self.waiting])
+
     def settle(self) -> np.ndarray:
         """Take in what waits; return the values of the first interval."""
         found = [_joined(waiting) for waiting in self.waiting]
@@ -110,6 +114,14 @@ class Contest:
     def __getstate__(self) -> dict[str, Any]:
         self._settle()
         return self.__dict__
+
+    def for_later(self) -> Contest:
+        """Return a copy that does not change any more, and has yet to take in what waits (`learners.ways`)."""
+        copy = object.__new__(Contest)
+        copy.__dict__.update(self.__dict__)
+        copy.model = None if self.model is None else self.model.copy()
+        copy.others = {name: (other.copy(), comparison.copy()) for name, (other, comparison) in self.others.items()}
+        return copy
 
     def with_ends(self, scores: Scores, name: str | None = None) -> Scores:
         """Put "low" and "high" of each into the scores of the model, or of the baseline named, and return them."""

@@ -81,9 +81,9 @@ class Doubt:
         self._witnesses = Witnesses(witnesses.old)
         return witnesses.xs, list(self._lessons)
 
-    def sealed(self, golden: str) -> None:
-        """Go on from the golden inputs of the version that was made since `renew`."""
-        self._witnesses.old = self._witnesses.after(golden).old
+    def sealed(self, inputs: Sequence[X]) -> None:
+        """Go on from the golden inputs of the version that was made since `renew`: those answered soundly."""
+        self._witnesses.old = list(inputs) or self._witnesses.old
 
     def record(self, asked: int) -> None:
         """Note from here on what the model is asked and taught; `asked` is the number of the next event."""

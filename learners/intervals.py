@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -122,6 +122,10 @@ class Interval:
         """Return the interval of nothing, after so many learned events."""
         return cls(of, events, ConfidenceSequence(0.0, of.most))
 
+    def copy(self) -> Interval:
+        """Return one that goes on by itself."""
+        return replace(self, sequence=self.sequence and replace(self.sequence))
+
     def add(self, values: np.ndarray) -> None:
         """Take in the values of events, NaN where not scored."""
         if self.sequence is not None:
@@ -167,6 +171,10 @@ class Comparison:
     def new(cls, of: Bounded) -> Comparison:
         """Return the comparison over no event."""
         return cls(of, ConfidenceSequence(-of.most, of.most))
+
+    def copy(self) -> Comparison:
+        """Return one that goes on by itself."""
+        return replace(self, sequence=self.sequence and replace(self.sequence))
 
     def add(self, model: Interval, values: np.ndarray, other: Interval, others: np.ndarray) -> None:
         """Take in what both intervals made of the same events."""

@@ -15,7 +15,7 @@ from typing import Any, Unpack
 from learners.doubt import Doubt
 from learners.errors import LearnFailed
 from learners.facts import Facts
-from learners.golden import INPUTS_MAX, check_golden
+from learners.golden import INPUTS_MAX, check_golden, sound_inputs
 from learners.joined import Turn, join_then_reveal
 from learners.making import Making, untrained_parts
 from learners.outputs import Digest, Outputs
@@ -259,13 +259,13 @@ class Learner(Facts):
         The bytes are those of the renewed learner. Golden predictions are made by a reloaded copy. Raises StateError.
         """
         sealed = self.write().proved()
-        self.doubt.sealed(sealed.golden)
+        self.doubt.sealed(sound_inputs(sealed.golden))
         return sealed
 
     def write(self) -> Written:
         """End the segment, as `seal`, but leave it to others to prove what was written. Raises StateError.
 
-        Call `doubt.sealed` with the golden predictions when they are there.
+        Call `doubt.sealed` with the `sound_inputs` of the golden predictions when they are there.
         """
         self._parts.lessons = self.doubt.lessons()
         self._running.settle()

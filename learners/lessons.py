@@ -21,19 +21,12 @@ class Lessons:
     def __iter__(self) -> Iterator[str]:
         return iter(write_lessons(self._entries))
 
-    def for_later(self) -> _Kept:
-        """Return what can be pickled later in its place (`learners.ways`)."""
-        return _Kept(self)
-
-
-class _Kept:
-    """Lessons in bytes; read back as texts."""
-
-    def __init__(self, lessons: Lessons) -> None:
-        self._lessons = lessons
+    def for_later(self) -> Lessons:
+        """Return itself (`learners.ways`)."""
+        return self
 
     def __reduce__(self) -> tuple[type[list[str]], tuple[list[str]]]:
-        return list, (list(self._lessons),)
+        return list, (list(self),)
 
 
 def write_lessons(lessons: Iterable[Entry]) -> list[str]:

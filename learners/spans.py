@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -46,9 +45,9 @@ class Recent:
             return list(chain.from_iterable(pieces))[-self.size :]
         return Column((arrays[0] if len(arrays) == 1 else np.concatenate(arrays))[-self.size :])
 
-    def for_later(self) -> _Kept:
-        """Return what can be pickled later in its place (`learners.ways`): its pieces, which do not change."""
-        return _Kept(self.size, tuple(self.pieces))
+    def for_later(self) -> Recent:
+        """Return a copy that does not change any more: pieces never do (`learners.ways`)."""
+        return Recent(self.size, self.pieces)
 
     def __getstate__(self) -> tuple[int, tuple[list[Any], ...]]:
         columns = self.columns(len(self.pieces[0]) if self.pieces else 0)
@@ -58,18 +57,6 @@ class Recent:
         self.size, columns = state
         self.pieces = deque([columns] if columns else [])
         self.held = len(columns[0]) if columns else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """The events of a `Recent` at one moment; reads back as one."""
-
-    size: int
-    pieces: tuple[tuple[Sequence[Any], ...], ...]
-
-    def __reduce__(self) -> tuple[type[Recent], tuple[int, tuple[Any, ...]]]:
-        size, columns = Recent(self.size, self.pieces).__getstate__()
-        return Recent, (size, (columns,) if columns else ())
 
 
 Counts = dict[tuple[Any, Any], int]

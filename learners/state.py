@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 
-from learners import ways
+from learners import flat, ways
 from learners.errors import RAISED_BY_MODELS, StateError
-from learners.ways import UNREAD as UNREAD  # older bytes name it here
 
 FORMAT = 4
 """Raise it whenever the parts of a learner change; older bytes are then refused, and rebuilt from the log."""
@@ -30,13 +29,20 @@ FORMAT_WHOLE = 3
 
 FORMAT_KEY = "tidemark.learner"
 
-Built = TypeVar("Built")
+UNREAD = flat.UNREAD
+"""Older bytes name it here."""
 
-_WAYS = ways.Ways()
+Built = TypeVar("Built")
 
 
 class _Pickler(pickle.Pickler):
-    dispatch_table = _WAYS
+    dispatch_table = ways.Ways(apart=False)
+
+
+class _FirstPickler(pickle.Pickler):
+    """Leaves what can be put apart to the other."""
+
+    dispatch_table = ways.Ways(apart=True)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -70,7 +76,7 @@ def capture(parts: dict[str, Any], pieces: Iterable[Any] = ()) -> Captured:
     """Write down parts, and the pieces of what is too large to be in memory twice. Raises StateError, as `dump`."""
     ways.NOW.begin()
     with _uncollected():
-        written = _pickled([parts])
+        written = _pickled([parts], _FirstPickler)
     apart = ways.NOW.apart
     ways.NOW.begin()
     return Captured(written, apart, _pickled(chain(((piece,) for piece in pieces), [()])))
@@ -85,10 +91,10 @@ def dump(parts: dict[str, Any], pieces: Iterable[Any] = ()) -> bytes:
     return capture(parts, pieces).written()
 
 
-def _pickled(each: Iterable[Any]) -> bytes:
+def _pickled(each: Iterable[Any], kind: type[pickle.Pickler] = _Pickler) -> bytes:
     """Return pickles (protocol 5), one after the other."""
     buffer = io.BytesIO()
-    pickler = _Pickler(buffer, protocol=5)
+    pickler = kind(buffer, protocol=5)
     try:
         for one in each:
             pickler.clear_memo()

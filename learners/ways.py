@@ -3,7 +3,7 @@
 1. Sets iterate after a restore as they did before: else a model that was saved would go on other than one that was not.
 2. Every distribution of river.proba holds a `random.Random` of 2.5 KB, for a method no learner calls. An unseeded one
    is replaced by one name; after a restore all such distributions share one generator. Seeded generators stay.
-3. A Gaussian is four numbers, instead of three objects: trees have hundreds.
+3. A Gaussian is four numbers: see `learners.flat`.
 4. What is `Apart` is only noted while others wait, and written later: see `learners.state`.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copyreg
 import random
-import sys
 import threading
 from collections.abc import Callable
 from operator import attrgetter
@@ -22,6 +21,8 @@ from river.proba import Gaussian
 from river.proba.base import Distribution
 from river.tree.splitter import GaussianSplitter
 
+from learners.flat import UNREAD, flat
+
 Way = Callable[[Any], Any]
 """Returns what `__reduce_ex__` would return."""
 
@@ -31,17 +32,7 @@ class Apart(Protocol):
     """What keeps many values that never change, and may be written after the objects around it."""
 
     def for_later(self) -> Any:
-        """Return, at once, what can be pickled later in its place, and in another thread: as it is now."""
-
-
-class Unread(random.Random):
-    """The one generator that stands for all that nothing reads."""
-
-    def __reduce__(self) -> str:
-        return "UNREAD"
-
-
-UNREAD = Unread(0)
+        """Return a copy that does not change any more, made at once: what can be pickled later, in another thread."""
 
 
 TRIES_MAX = 20_000
@@ -68,10 +59,13 @@ NOW = Now()
 
 
 class Ways(dict[type, Way]):
-    """A dispatch table for a pickler. A class that is not there yet is looked at."""
+    """A dispatch table for a pickler. A new class is looked at. `apart`: what can be, is put apart."""
+
+    def __init__(self, *, apart: bool) -> None:
+        self._apart = apart
 
     def __missing__(self, kind: type) -> Way:
-        way = self[kind] = _way_of(kind)
+        way = self[kind] = _put_apart if self._apart and hasattr(kind, "for_later") else _way_of(kind)
         return way
 
 
@@ -79,10 +73,7 @@ _NEW: Any = object().__reduce_ex__(2)[0]
 """Makes an object of a class, as a plain pickle does."""
 
 _SETLESS = frozenset({stats.Mean, stats.Var, GaussianSplitter})
-"""What trees have thousands of, and which has no sets."""
-
-_ALONE = 3
-"""References to an object that only a dictionary keeps, while it is looked at: its own, ours and the question's."""
+"""What there may be thousands of, and which has no sets."""
 
 
 def _way_of(kind: Any) -> Way:
@@ -91,12 +82,12 @@ def _way_of(kind: Any) -> Way:
         return name
     if (known := copyreg.dispatch_table.get(kind)) is not None:
         return known
-    if hasattr(kind, "for_later"):
-        return _put_apart
-    if not _is_reduced_plainly(kind):
-        return _asked
+    return _way_of_plain(kind) if _is_reduced_plainly(kind) else _asked
+
+
+def _way_of_plain(kind: type) -> Way:
     if kind is Gaussian:
-        return _of_gaussian
+        return _gaussian
     if issubclass(kind, Distribution):
         return _asked
     return _setless(kind) if kind in _SETLESS else _plain(kind)
@@ -110,7 +101,9 @@ def _is_reduced_plainly(kind: type[Any]) -> bool:
     """Tell whether objects of a class are pickled as their class and a dictionary: it says nothing else about it."""
     return (
         (kind.__basicsize__, kind.__itemsize__) == (_Nothing.__basicsize__, 0)  # no list, and the like
-        and all(getattr(kind, name) is getattr(object, name) for name in ("__reduce_ex__", "__reduce__", "__getstate__"))
+        and all(
+            getattr(kind, name) is getattr(object, name) for name in ("__reduce_ex__", "__reduce__", "__getstate__")
+        )
         and not any(hasattr(kind, name) for name in ("__getnewargs__", "__getnewargs_ex__"))
         and not any(vars(base).get("__slots__") for base in kind.__mro__)
     )
@@ -135,8 +128,8 @@ def _plain(kind: type) -> Way:
 
 def _asked(obj: Any) -> Any:
     """Ask an object how it is pickled, as a plain pickle does."""
+    attributes = getattr(obj, "__dict__", None)  # first: it makes one where there was none, and that shows in the bytes
     reduced: Any = obj.__reduce_ex__(5)
-    attributes = getattr(obj, "__dict__", None)
     if type(attributes) is not dict or len(reduced) < 3 or type(reduced[2]) is not dict:  # noqa: PLR2004
         return reduced  # a name, or make, arguments and another state
     kept = _kept_sets(attributes)
@@ -145,27 +138,8 @@ def _asked(obj: Any) -> Any:
     return (*reduced[:2], {**reduced[2], **kept}, *reduced[3:]) if kept else reduced
 
 
-def _of_gaussian(obj: Any) -> Any:
-    """Return a Gaussian as its numbers; where it is not as river makes it, or others know its parts, as its parts."""
-    attributes = obj.__dict__
-    var = attributes.get("_var")
-    if attributes.get("seed", 0) is None and type(var) is stats.Var and sys.getrefcount(var) == _ALONE:
-        spread = var.__dict__
-        mean = spread.get("mean")
-        if type(mean) is stats.Mean and sys.getrefcount(mean) == _ALONE:
-            centre = mean.__dict__
-            if (len(attributes), len(spread), len(centre)) == (3, 3, 2):
-                return gaussian, (spread["ddof"], spread["_S"], centre["n"], centre["_mean"])
-    return _asked(obj)
-
-
-def gaussian(ddof: int, s: float, n: float, mean: float) -> Gaussian:
-    """Make an unseeded Gaussian of its numbers, whatever they are."""
-    centre, spread, made = object.__new__(stats.Mean), object.__new__(stats.Var), object.__new__(Gaussian)
-    centre.n, centre._mean = n, mean  # noqa: SLF001 - where river keeps them
-    spread.ddof, spread.mean, spread._S = ddof, centre, s  # noqa: SLF001
-    made.seed, made._rng, made._var = None, UNREAD, spread  # noqa: SLF001
-    return made
+def _gaussian(obj: Gaussian) -> Any:
+    return flat(obj) or _asked(obj)
 
 
 def _put_apart(obj: Apart) -> Any:

@@ -55,10 +55,6 @@ class Witnesses:
         """Return those of the golden inputs of a version that were answered soundly."""
         return cls(sound_inputs(golden))
 
-    def after(self, golden: str) -> Witnesses:
-        """Return those that go on after a version was made: what a restored learner has, if there are any."""
-        return Witnesses(sound_inputs(golden) or self.old)
-
     def take(self, xs: Sequence[X], outputs: Outputs) -> None:
         """Take in the last inputs that were asked, of those that were answered. They must not change any more."""
         if outputs.not_finite:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from learners import Learner, Point
+from learners.golden import sound_inputs
 from store.types import NewVersion, Proof, ScorePoint, VersionKind
 from stream.environment import environment
 from stream.errors import ModelRuined
@@ -18,7 +19,7 @@ def new_version(
 ) -> NewVersion:
     """Seal the learner and return the version that follows the segment's parent. Raises `ModelRuined`."""
     new = draft(learner, segment, run, config_hash, reason, kind)()
-    learner.doubt.sealed(new.proof.golden)
+    learner.doubt.sealed(sound_inputs(new.proof.golden))
     return new
 
 

@@ -1,7 +1,8 @@
 """The owner of a head: claims it, watches whether it moved or was taken, and tells the world that it lives.
 
-Looks at the store at most every WATCH_S, never for each event; tells of itself every BEAT_S. What it tells is written
-aside while events come.
+Looks at the store at most every WATCH_S, never for each event; tells of itself every BEAT_S. While events come it does
+both aside, where also versions are saved, in the order in which it was begun: what a look found is compared with where
+head was when it was begun.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import os
 import socket
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -54,7 +56,7 @@ class Process:
 class Vitals:
     """What the trainer is doing: counts are cumulative along the lineage; `lag` in events, None if unknown.
 
-    `detail` says why, where it waits for a person.
+    `detail` says why, where it waits for a person. `scores` are those of the version.
     """
 
     state: str
@@ -64,6 +66,7 @@ class Vitals:
     held: int
     lag: int | None
     detail: str = ""
+    scores: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 class Owner:
@@ -81,6 +84,8 @@ class Owner:
         self._watched_at = self._beaten_at = float("-inf")
         self._pace: deque[tuple[float, int]] = deque(maxlen=6)
         self._telling: Future[None] | None = None
+        self._looking: Future[tuple[Ref, int]] | None = None
+        self._moves: int | None = None
         self.epoch = epoch
         self.aside = Aside()
         self.moving = False
@@ -95,7 +100,7 @@ class Owner:
 
     def follows(self, ref: Ref) -> None:
         """Remember where head is, and tell of it at the next check."""
-        self._beaten_at = float("-inf")
+        self._beaten_at, self._moves = float("-inf"), None
         if ref.epoch > self.epoch:
             raise Fenced(expected=self.epoch, found=ref.epoch)
         self._ref = ref
@@ -105,20 +110,37 @@ class Owner:
 
         `at_once` looks and tells now, however short ago it did. Raises what the store raised, here or aside.
         """
+        in_line = at_once or vitals.state != TRAINING
+        seen = self._take_in()
         patience_s = 2 * WATCH_S if self.moving else WATCH_S  # while two work at the store, each waits for the other
-        if now - self._watched_at < patience_s and not at_once:
+        if now - self._watched_at >= patience_s or at_once:
+            self._watched_at, moves = now, None if self.moving else self.ref.moves
+            if in_line:
+                self._found(*self._store.look(), moves)
+            elif self._looking is None:
+                self._looking, self._moves = self.aside.begin(self._store.look), moves
+        elif not seen:
             return
-        self._watched_at = now
-        known = self.ref
-        found, self.quarantine = self._store.look()
-        if found.epoch > self.epoch:
-            raise Fenced(expected=self.epoch, found=found.epoch)
-        if found.moves != known.moves and not self.moving:
-            raise HeadMoved("head", expected=known.moves, found=found.moves)
         if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
             self._tell(vitals, now)
-        if at_once or vitals.state != TRAINING:
+        if in_line:
             self._heard()
+
+    def _take_in(self) -> bool:
+        """Take in what was seen aside, if it was; tell so."""
+        if self._looking is None or not self._looking.done():
+            return False
+        looking, self._looking = self._looking, None
+        self._found(*looking.result(), self._moves)
+        return True
+
+    def _found(self, head: Ref, quarantine: int, moves: int | None) -> None:
+        """Take in where head is, and compare how often it moved; with None where it was we who moved it."""
+        self.quarantine = max(quarantine, self.quarantine)  # a look may be from before we last read it
+        if head.epoch > self.epoch:
+            raise Fenced(expected=self.epoch, found=head.epoch)
+        if moves is not None and head.moves != moves:
+            raise HeadMoved("head", expected=moves, found=head.moves)
 
     def _tell(self, vitals: Vitals, now: float) -> None:
         """Begin to write a heartbeat."""

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from learners import Learner
+from learners.golden import sound_inputs
 from store import ModelStore
 from store.envelope import pack
 from store.types import NewVersion, Ref, Version, VersionKind
@@ -46,6 +47,9 @@ LOSSES_MAX = 3
 _Make = Callable[[], tuple[NewVersion, int]]
 """Makes a version of what was written down, with its bytes packed, and tells how many they were before."""
 
+_Saved = tuple[list[dict[str, Any]], int, Version, Ref]
+"""Golden inputs that were answered soundly, the bytes before they were packed, and head."""
+
 
 @dataclass(slots=True)
 class _InFlight:
@@ -56,7 +60,7 @@ class _InFlight:
     following: OpenSegment
     forked: Forked | None = None
     publish: bool = False
-    saving: Future[tuple[NewVersion, int, Version, Ref]] | None = None
+    saving: Future[_Saved] | None = None
 
 
 class Saver:
@@ -107,7 +111,7 @@ class Saver:
         publish = self._publishes(segment)
         head, ref = self._store.save(new, ref=self._owner.ref, who=who(), publish=publish)
         self._saved(segment, head, ref, publish=publish)
-        learner.doubt.sealed(new.proof.golden)
+        learner.doubt.sealed(sound_inputs(new.proof.golden))
         return OpenSegment.after(segment.topics, head)
 
     def begin(self, learner: Learner, segment: OpenSegment, reason: str) -> OpenSegment:
@@ -190,25 +194,26 @@ class Saver:
     def _save_aside(self, flight: _InFlight, make: _Make) -> None:
         """Let the version be made and saved aside: one transaction, which moves head."""
         flight.publish = self._publishes(flight.segment)
-        ref, me = self._owner.ref, who()
+        ref = self._owner.ref
 
-        def save() -> tuple[NewVersion, int, Version, Ref]:
+        def save() -> _Saved:
             try:
                 new, state_bytes = make()
             except Lost:
                 raise
             except Exception as error:
                 raise Lost(f"it raised {error!r}", raised=True) from error
-            return new, state_bytes, *self._store.save(new, ref=ref, who=me, publish=flight.publish)
+            saved = self._store.save(new, ref=ref, who=who(), publish=flight.publish)
+            return sound_inputs(new.proof.golden), state_bytes, *saved
 
         self._owner.moving = True
         flight.saving = self._owner.aside.begin(save)
 
-    def _landed(self, flight: _InFlight, saving: Future[tuple[NewVersion, int, Version, Ref]]) -> None:
+    def _landed(self, flight: _InFlight, saving: Future[_Saved]) -> None:
         """Take in what became of a version."""
         self._flight, self._owner.moving = None, False
         try:
-            new, state_bytes, head, ref = saving.result()
+            inputs, state_bytes, head, ref = saving.result()
         except Lost as lost:
             raise self._lost(flight, lost) from lost
         if flight.forked is not None:
@@ -216,7 +221,7 @@ class Saver:
         self._bytes = state_bytes
         flight.following.saved(head)
         self._saved(flight.segment, head, ref, publish=flight.publish)
-        flight.learner.doubt.sealed(new.proof.golden)
+        flight.learner.doubt.sealed(inputs)
 
     def _saved(self, segment: OpenSegment, head: Version, ref: Ref, *, publish: bool) -> None:
         """Go on from a version that was saved, and tell the log how far we are, as advice."""

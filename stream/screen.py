@@ -89,7 +89,7 @@ class LogScreen:
             self._log.warning("standing by: another trainer lives", host=alive.host, pid=alive.pid)
 
     def training(self, vitals: Vitals, learner: Learner) -> None:
-        """Log the vitals when a version was saved, and at least every LOG_S."""
+        """Log the vitals when a version was saved, with its scores, and at least every LOG_S."""
         saved = self._last is not None and vitals.version != self._last.version
         if vitals.detail and (self._last is None or vitals.detail != self._last.detail):
             self._log.warning(vitals.state, head=vitals.version, detail=vitals.detail)
@@ -103,7 +103,7 @@ class LogScreen:
                 held=vitals.held,
                 lag=vitals.lag,
                 events_per_s=round(self._pace.events_per_s, 1),
-                scores=learner.scores(),
+                scores=vitals.scores if saved else learner.scores(),
             )
 
     def moved(self, head: Version, ref: Ref) -> None:

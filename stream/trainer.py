@@ -260,4 +260,6 @@ class Trainer:
         accounts, now = segment.accounts(), time.monotonic()
         if state != TRAINING or now - self._lagged_at >= WATCH_S:
             self._lagged_at, self._lag = now, self.feed.lag()
-        return Vitals(state, segment.parent.version, accounts.read, accounts.learned, accounts.held, self._lag)
+        head = segment.parent
+        counts = (accounts.read, accounts.learned, accounts.held)
+        return Vitals(state, head.version, *counts, self._lag, scores=head.proof.scores)

@@ -161,26 +161,65 @@ def test_the_log_is_told_of_a_position_by_the_loop_and_only_when_a_version_has_i
     assert [position.cursors[0].next_offset for position in told] == list(range(100, 1201, 100))
 
 
-def test_an_owner_knows_its_own_move_from_that_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def owner_of(model: ModelStore, monkeypatch: pytest.MonkeyPatch) -> Owner:
     monkeypatch.setattr(stream.owner, "WATCH_S", 0.0)
+    run = model.runs()[0].run
+    owner = Owner(model, Process("here", 1, 0.0), run, model.claim(Claimant(run, "here", 1, 0.0), now=NOW))
+    owner.follows(model.watch())
+    return owner
+
+
+def checked(owner: Owner, now: float, amid: Callable[[], object] = lambda: None) -> None:
+    """Check twice; between, what was begun is done, and then something `amid`."""
+    vitals = Vitals("training", 1, 0, 0, 0, None)
+    owner.check(vitals, now)
+    owner.aside.begin(lambda: None).result()
+    amid()
+    owner.check(vitals, now)
+
+
+def test_an_owner_knows_its_own_move_from_that_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(tmp_path)
     train(world)
     model = world.open()
-    run = model.runs()[0].run
-    owner = Owner(model, Process("here", 1, 0.0), run, model.claim(Claimant(run, "here", 1, 0.0), now=NOW))
-    vitals = Vitals("training", 1, 0, 0, 0, None)
+    owner = owner_of(model, monkeypatch)
     with owner.aside:
-        owner.follows(model.watch())
-        owner.check(vitals, 1.0)
+        checked(owner, 1.0)
         owner.moving = True
         moved = model.move("head", 2, kind="rewind", who="test", why="test")
-        owner.check(vitals, 2.0)
+        checked(owner, 2.0)
         owner.moving = False
         owner.follows(moved)
-        owner.check(vitals, 3.0)
+        checked(owner, 3.0)
         model.move("head", 3, kind="rewind", who="test", why="test")
         with pytest.raises(HeadMoved):
-            owner.check(vitals, 4.0)
+            checked(owner, 4.0)
+
+
+def test_an_owner_looks_aside_and_compares_with_where_head_was_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(tmp_path)
+    train(world)
+    model = world.open()
+    owner, look, looks = owner_of(model, monkeypatch), ModelStore.look, list[bool]()
+
+    def watched(store: ModelStore) -> Any:
+        looks.append(aside())
+        return look(store)
+
+    monkeypatch.setattr(ModelStore, "look", watched)
+    with owner.aside:
+        checked(owner, 1.0, lambda: owner.follows(model.move("head", 2, kind="rewind", who="me", why="in line")))
+        owner.quarantine = 7  # read since, in line
+        checked(owner, 2.0)
+        assert owner.quarantine == 7
+        assert looks == [True] * len(looks)
+        model.move("head", 3, kind="rewind", who="another", why="test")
+        with pytest.raises(HeadMoved):
+            owner.check(Vitals("idle", 1, 0, 0, 0, None), 3.0)
+    assert len(looks) >= 3
+    assert not looks[-1]
 
 
 def test_a_heartbeat_that_cannot_be_written_aside_is_raised_where_it_is_checked(

@@ -11,7 +11,7 @@ import inspect
 import pickle
 import random
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from river import bandit
 from river.proba.base import Distribution
 
 Generator = random.Random | np.random.RandomState | np.random.Generator
+ATOMS = frozenset((str, bytes, int, float, complex, bool, type(None)))
 PLAIN = (str, bytes, int, float, complex, bool, type(None), type, np.ndarray)
 
 
@@ -39,11 +40,9 @@ def parts(model: Any) -> Iterator[tuple[str, Any, bool]]:
 
 def _children(part: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(part, dict):
-        for key, value in part.items():
-            yield f"[{key!r}]", value
+        yield from ((f"[{key!r}]", value) for key, value in part.items() if type(value) not in ATOMS)
     elif isinstance(part, list | tuple | set | frozenset | deque):
-        for index, value in enumerate(part):
-            yield f"[{index}]", value
+        yield from ((f"[{index}]", value) for index, value in enumerate(part) if type(value) not in ATOMS)
     elif isinstance(part, functools.partial):
         yield from ((f".{name}", getattr(part, name)) for name in ("args", "keywords"))
     for name, value in getattr(part, "__dict__", {}).items():
@@ -65,28 +64,29 @@ def unseeded(model: Any, twin: Any) -> tuple[str, str] | None:
     ('KSWIN', 'KSWIN')
     >>> unseeded(drift.KSWIN(seed=1), drift.KSWIN(seed=1))
     """
-    generators = {}
-    for path, part, read in parts(model):
-        if isinstance(part, Generator):
-            generators[path] = part
-        elif (
+    of_model = list(parts(model))
+    for path, part, read in of_model:
+        if (
             _takes_seed(cast("Hashable", type(part)))
             and getattr(part, "seed", None) is None
             and not _is_unread(part, read=read)
         ):
             return path, type(part).__name__
-    ours, theirs = _states(model), _states(twin)
-    different = [path for path in ours if ours[path] != theirs.get(path)]
-    return (different[0], type(generators[different[0]]).__name__) if different else None
+    ours, theirs = _generators(of_model), _generators(list(parts(twin)))
+    return next(
+        (
+            (path, type(generator).__name__)
+            for path, generator in ours.items()
+            if path not in theirs or pickle.dumps(generator) != pickle.dumps(theirs[path])
+        ),
+        None,
+    )
 
 
-def _states(model: Any) -> dict[str, bytes]:
-    unread = {id(part._rng) for _, part, read in parts(model) if _is_unread(part, read=read)}  # noqa: SLF001 - river's
-    return {
-        path: pickle.dumps(part)
-        for path, part, _ in parts(model)
-        if isinstance(part, Generator) and id(part) not in unread
-    }
+def _generators(of_model: Sequence[tuple[str, Any, bool]]) -> dict[str, Any]:
+    """Return those that are read, by their paths."""
+    unread = {id(part._rng) for _, part, read in of_model if _is_unread(part, read=read)}  # noqa: SLF001 - river's
+    return {path: part for path, part, _ in of_model if isinstance(part, Generator) and id(part) not in unread}
 
 
 def _is_unread(part: Any, *, read: bool) -> bool:

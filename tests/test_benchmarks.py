@@ -38,6 +38,12 @@ PAUSES: dict[str, Any] = {
         {"learner": "linear", "trouble": "not had: river only"},
     ],
 }
+STARTING: dict[str, Any] = {
+    **MACHINE,
+    "starts": [{"learner": "ARF", "bytes": 550_000, "first_event_s": [1.5, 1.75, 2.5]}],
+    "help_s": [0.1, 0.125, 0.2],
+    "python_s": [0.01, 0.02, 0.03],
+}
 GROWTH: dict[str, Any] = {
     **MACHINE,
     "pinned": "pinned",
@@ -82,8 +88,9 @@ def test_the_page_tells_who_could_not_be_had_and_what_fell_short(tmp_path: Path)
     keep(results, "table", lines)
     keep(results, "pauses", PAUSES)
     keep(results, "growth", GROWTH)
+    keep(results, "starting", STARTING)
     keep(results, "table", lines)
-    assert set(read(results)) == {"table", "growth", "pauses"}
+    assert set(read(results)) == {"table", "growth", "pauses", "starting"}
     page = write_page(results).read_text(encoding="utf-8")
     assert "not had: it does not install" in page
     assert "| at least 7.0 | 6.00 (6.00 to 6.90) | **no** |" in page
@@ -92,6 +99,7 @@ def test_the_page_tells_who_could_not_be_had_and_what_fell_short(tmp_path: Path)
     assert "| ARF | 30,000 | 0.980 (0.970 to 0.990) |" in page
     assert "| 10,000,000 | rows | not run: it takes minutes |  |" in page
     assert "from a million events to ten: 1.020 times" in page
+    assert "| ARF | 550,000 | 1.50 | 1.75 | 2.50 |" in page
 
 
 def test_the_page_is_what_its_results_say(tmp_path: Path) -> None:

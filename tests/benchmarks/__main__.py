@@ -1,9 +1,9 @@
 """`make bench`: how fast Tidemark is, as ratios in one run; `make bench ARGS="growth pauses"` runs other parts.
 
 Without a part named it is the table: Tidemark against the loop that people write by hand, other frameworks, bare river
-and decoding alone, over the same events of the same broker, in turn. `table`, `growth` and `pauses` keep their results
-and write `docs/benchmarks.md`; the others print, and compare two settings of Tidemark, or what one costs. `page` writes
-the page again.
+and decoding alone, over the same events of the same broker, in turn. `table`, `growth`, `pauses` and `starting` keep
+their results and write `docs/benchmarks.md`; the others print, and compare two settings of Tidemark, or what one costs.
+`page` writes the page again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import against, growth, pauses, table
+from tests.benchmarks import against, growth, pauses, starting, table
 from tests.benchmarks.page import write_page
 from tests.benchmarks.results import RESULTS, Section, keep
 
@@ -25,6 +25,7 @@ KEPT: dict[str, Callable[[argparse.Namespace], Section]] = {
     ),
     "growth": lambda chosen: growth.measure(chosen.scale),
     "pauses": lambda chosen: pauses.measure(chosen.scale, chosen.rounds),
+    "starting": lambda chosen: starting.measure(chosen.rounds),
 }
 
 

@@ -139,7 +139,7 @@ def cost(name: str, learner: str, engine: str, count: int, rounds: int, cores: C
 
 
 def laden(folder: str, kilobytes: int) -> None:
-    """Write the recipe `LADEN` beside the configuration: its state has so many kilobytes more than the model's."""
+    """Write the recipe `LADEN` beside the configuration: once it learns, its state has so many kilobytes more."""
     Path(folder, "ballast.py").write_text(BALLAST.format(numbers=kilobytes * 111), encoding="utf-8")
 
 
@@ -154,8 +154,13 @@ from river import linear_model, optim, preprocessing
 class Laden(linear_model.LogisticRegression):
     def __init__(self, optimizer):
         super().__init__(optimizer=optimizer)
-        source = random.Random(7)
-        self.ballast = [source.random() for _ in range({numbers})]
+        self.ballast = []
+
+    def learn_one(self, x, y, w=1.0):
+        if not self.ballast:
+            source = random.Random(7)
+            self.ballast = [source.random() for _ in range({numbers})]
+        super().learn_one(x, y, w)
 
 
 def make():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from collections import deque
 from typing import Any
 
 from river import compose, utils
@@ -30,7 +31,7 @@ def _inside(value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, dict | utils.VectorDict):
         factory = bits(getattr(value, "default_factory", None), above)
         return (factory, [(key, bits(each, above)) for key, each in value.items()])
-    if isinstance(value, list | tuple | set):
+    if isinstance(value, list | tuple | set | deque):
         return [bits(each, above) for each in value]
     if callable(value) and hasattr(value, "__qualname__"):
         return value.__qualname__

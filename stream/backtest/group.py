@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from learners import Turn
-from learners.prefix import Prefix, Seen
+from learners.prefix import Prefix
+from learners.steps import Seen
 from learners.table import Table
 from stream.backtest.applied import Applied
 from stream.backtest.trial import Trial

@@ -16,8 +16,8 @@ from learners.contest import place_of
 from learners.errors import StateError
 from learners.judged import Judged
 from learners.metrics import Metric
-from learners.prefix import Seen
 from learners.progressive import Scores
+from learners.steps import Seen
 from learners.verdict import values_of
 from store.types import NewVersion, Version
 from stream.backtest.applied import Applied

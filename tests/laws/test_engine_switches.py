@@ -41,6 +41,7 @@ OTHERS = {
         "naive_bayes.GaussianNB()",
         f"{SCALED}preprocessing.Normalizer() | linear_model.LogisticRegression(optim.FTRLProximal())",
         "linear_model.LogisticRegression(optim.Momentum())",
+        f"((compose.Discard('a') | {SCALED[:-3]}) + preprocessing.MinMaxScaler()) | linear_model.LogisticRegression()",
     ],
     "regression": [
         "tree.HoeffdingTreeRegressor(grace_period=20, max_depth=9)",

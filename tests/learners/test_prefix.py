@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from river import compose, preprocessing
+from river import compose
 
 from learners import Learner, LearnFailed, read_recipe
-from learners.prefix import Prefix, Seen, _scale
+from learners.prefix import Prefix
+from learners.steps import Seen
 
 FEATURES = ("a", "b", "c", "d", "s")
 
@@ -31,6 +29,13 @@ SHARED = {
     "polynomial": f"{NUMBERS} | preprocessing.StandardScaler() | feature_extraction.PolynomialExtender() | {LAST}",
     "draws": f"{NUMBERS} | preprocessing.SparseRandomProjector(n_components=3, seed=7) | {LAST}",
     "variance": f"{NUMBERS} | feature_selection.VarianceThreshold(0.5, min_samples=20) | {LAST}",
+    "union": f"({NUMBERS} + (compose.SelectType(str) | preprocessing.OneHotEncoder())) | {LAST}",
+    "scaler in a union": f"(({NUMBERS} | preprocessing.StandardScaler()) + "
+    f"(compose.SelectType(str) | preprocessing.OneHotEncoder()) + compose.Discard('s', 'b')) | {LAST}",
+    "union of scalers": f"{NUMBERS} | (preprocessing.StandardScaler() + (compose.Discard('c') | "
+    f"preprocessing.MinMaxScaler())) | preprocessing.StandardScaler() | {LAST}",
+    "selection later": f"{NUMBERS} | preprocessing.StandardScaler() | compose.Discard('b') | "
+    f"preprocessing.StandardScaler() | {LAST}",
     "inner pipeline last": f"compose.Pipeline(('x', {NUMBERS}), "
     f"('y', compose.Pipeline(preprocessing.StandardScaler(), {LAST})))",
     "inner pipeline first": f"compose.Pipeline(('x', compose.Pipeline({NUMBERS}, preprocessing.StandardScaler())), "
@@ -40,12 +45,18 @@ SHARED = {
     "neighbors.KNNClassifier(n_neighbors=3, engine=neighbors.LazySearch(60))",
 }
 
+WITH_TEXT = ("discard", "hasher", "one hot", "union", "scaler in a union")
+
 APART = {
     "no first step": LAST,
     "supervised": f"feature_extraction.TargetAgg(by='s', how=stats.Mean()) | {LAST}",
     "supervised behind another": f"preprocessing.StandardScaler() | "
     f"feature_extraction.TargetAgg(by='s', how=stats.Mean()) | {LAST}",
-    "union": f"({NUMBERS} + (compose.SelectType(str) | preprocessing.OneHotEncoder())) | {LAST}",
+    "supervised in a union": f"({NUMBERS} + feature_extraction.TargetAgg(by='s', how=stats.Mean())) | {LAST}",
+    "draws in a pipeline in a union": f"(({NUMBERS} | feature_selection.PoissonInclusion(p=0.2, seed=4)) + "
+    f"preprocessing.StandardScaler()) | {LAST}",
+    "renamed in a pipeline": f"compose.Pipeline(('x', compose.Pipeline({NUMBERS}, compose.Renamer({{'a': 'z'}}))), "
+    f"('y', {LAST}))",
     "product": f"(compose.Select('a') * compose.Select('b')) | {LAST}",
     "draws when it transforms": f"feature_selection.PoissonInclusion(p=0.2, seed=4) | {LAST}",
 }
@@ -135,7 +146,7 @@ def parted(events: Events, at: int = 300) -> tuple[Events, Events]:
 @pytest.mark.parametrize("size", [1, 7, 500])
 @pytest.mark.parametrize("name", SHARED)
 def test_nothing_tells_that_first_steps_went_ahead(name: str, size: int) -> None:
-    events, rest = parted(stream() if name in ("discard", "hasher", "one hot") else numbers(stream()))
+    events, rest = parted(stream() if name in WITH_TEXT else numbers(stream()))
     ahead = made(SHARED[name])
     go_ahead([ahead], events, size)
     assert_same(ahead, taught(made(SHARED[name]), events), rest)
@@ -186,10 +197,12 @@ def test_code_of_others_is_left_alone(tmp_path: Path) -> None:
         "class Mine(preprocessing.StandardScaler):\n    pass\n"
         "def twice(x):\n    return {k: 2 * v for k, v in x.items()}\n"
         "def function():\n    return compose.FuncTransformer(twice) | linear_model.LogisticRegression()\n"
+        "def there_twice():\n    one = preprocessing.StandardScaler()\n"
+        "    return compose.Pipeline(('x', one), ('y', one), linear_model.LogisticRegression())\n"
         "def own():\n    return Mine() | linear_model.LogisticRegression()\n",
         encoding="utf-8",
     )
-    for name in ("function", "own"):
+    for name in ("function", "own", "there_twice"):
         recipe = read_recipe(f"mine_prefix:{name}", "binary", search_path=tmp_path)
         assert Prefix.of(Learner.new(recipe, features=("a",), metrics=("Accuracy",), window=50).parts) is None
 
@@ -260,40 +273,6 @@ def test_the_first_event_at_which_any_step_raises_is_told() -> None:
     seen = prefix.go(xs)
     assert (len(seen.asked), len(seen.learned)) == (1, 1)
     assert str(seen.raised) == "at 1.0"
-
-
-NUMBER = st.one_of(st.floats(-1e3, 1e3), st.sampled_from([0.0, -0.0, 1.0, 1e-200, 1e200, 1e308, math.inf, math.nan]))
-ODD = st.one_of(NUMBER, NUMBER, st.sampled_from([1, True, 10**20]))
-EVENT = st.one_of(
-    st.fixed_dictionaries({"a": NUMBER, "b": NUMBER, "c c": st.just(0.5)}),
-    st.fixed_dictionaries({"a": NUMBER, "b": NUMBER, "c c": st.just(0.5)}),
-    st.dictionaries(st.sampled_from(["a", "b", "c c", "d"]), ODD, max_size=4),
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(batches=st.lists(st.lists(EVENT, max_size=9), max_size=9), known=st.booleans())
-def test_a_scaler_does_as_river_in_every_bit(batches: list[list[dict[str, Any]]], known: bool) -> None:  # noqa: FBT001
-    """Whether batches are whole, lack something, or have other numbers; whether it has learned, or begins."""
-    river, ours = preprocessing.StandardScaler(), preprocessing.StandardScaler()
-    if known:  # a variance that is negative: roots are complex then
-        for each in (river, ours):
-            each.counts.update({"b": 3, "a": 7})
-            each.means.update({"b": 2.5, "a": -1.0})
-            each.vars.update({"b": -0.25, "a": 4.0})
-    for batch in batches:
-        asked, learned = [], []
-        for x in batch:
-            asked.append(river.transform_one(x))
-            river.learn_one(x)
-            learned.append(river.transform_one(x))
-        found = [dict(x) for x in batch], [dict(x) for x in batch]
-        _scale(ours, *found)
-        assert repr(found) == repr((asked, learned))
-    state, expected = [
-        [list(each.items()) for each in (scaler.counts, scaler.means, scaler.vars)] for scaler in (ours, river)
-    ]
-    assert repr(state) == repr(expected)
 
 
 def _raising(learn: Any, value: float) -> Any:

@@ -3,8 +3,9 @@ from learners.joined import Turn
 from learners.learner import Learner
 from learners.making import Making
 from learners.metrics import fitting, read_metrics
-from learners.parts import Ended, Point, Sealed
+from learners.parts import Ended, Sealed
 from learners.pending import LabelPolicy
+from learners.points import Point
 from learners.predictor import Prediction
 from learners.probe import LOST, Judgement, Probe, check_metric, goodness_of, metric_of
 from learners.progressive import Scores

@@ -19,8 +19,9 @@ from learners.golden import INPUTS_MAX, check_golden, sound_inputs
 from learners.joined import Turn, join_then_reveal
 from learners.making import Making, untrained_parts
 from learners.outputs import Digest, Outputs
-from learners.parts import Ended, Parts, Point, Sealed
+from learners.parts import Ended, Parts, Sealed
 from learners.pending import Entry, Pending
+from learners.points import Point, Points
 from learners.predictor import Prediction, Predictor
 from learners.prefix import Ahead
 from learners.recipe import Recipe
@@ -42,7 +43,7 @@ class Learner(Facts):
         self._running = Running(parts, self._predictor)
         self.doubt = Doubt(parts, golden, self._running.settle)
         self._digest = Digest()
-        self._points: list[Point] = []
+        self._points = Points()
         self.ahead: Ahead | None = None
 
     @classmethod
@@ -269,7 +270,7 @@ class Learner(Facts):
         """
         self._parts.lessons = self.doubt.lessons()
         self._running.settle()
-        parts, digest, points = self._parts, self._digest.hexdigest(), tuple(self._points)
+        parts, digest, points = self._parts, self._digest.hexdigest(), self._points
         labels, since = parts.labels(), self.renew()
         pieces = () if parts.pending is None else parts.pending.pieces()
         captured = capture({"parts": replace(parts, pending=None)}, pieces)
@@ -278,13 +279,13 @@ class Learner(Facts):
 
     def end_segment(self) -> Ended:
         """End the segment and return what it predicted and scored. Since-last scores, digest and points begin anew."""
-        ended = Ended(self._digest.hexdigest(), self.scores(), self.baseline_scores(), tuple(self._points))
+        ended = Ended(self._digest.hexdigest(), self.scores(), self.baseline_scores(), self._points)
         self.renew()
         return ended
 
     def renew(self) -> list[list[Sum]]:
         """End the segment, as `end_segment`, and return only what was counted since the last one."""
-        self._digest, self._points = Digest(), []
+        self._digest, self._points = Digest(), Points()
         return self._parts.board.renew()
 
     @classmethod

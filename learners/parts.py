@@ -14,23 +14,11 @@ from learners.board import Board
 from learners.golden import INPUTS_MAX
 from learners.health import Health
 from learners.pending import Entry, Pending
+from learners.points import Point
 from learners.progressive import Scores
 from learners.recipe import Recipe
 from learners.static import NAME
 from learners.weights import UNWEIGHTED, Weights, age_of
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The scores after `learned` events: one point of the series.
-
-    `clock_us` is the event time then, in microseconds, where labels come later; None elsewhere.
-    """
-
-    learned: int
-    scores: Scores
-    baselines: Mapping[str, Scores]
-    clock_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +28,7 @@ class Ended:
     digest: str
     scores: Scores
     baselines: Mapping[str, Scores]
-    points: tuple[Point, ...]
+    points: Sequence[Point]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +53,7 @@ class Sealed:
     golden: str
     scores: Scores
     baselines: Mapping[str, Scores]
-    points: tuple[Point, ...]
+    points: Sequence[Point]
     details: Mapping[str, Any]
     ruin: str | None = None
 

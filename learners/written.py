@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from learners.golden import write_golden
-from learners.parts import Parts, Point, Sealed
+from learners.parts import Parts, Sealed
 from learners.pending import Entry
+from learners.points import Point
 from learners.state import Captured, load
 from learners.sums import Sum
 from learners.trial import Trial
@@ -31,7 +32,7 @@ class Written:
 
     captured: Captured
     digest: str
-    points: tuple[Point, ...]
+    points: Sequence[Point]
     labels: Mapping[str, Any]
     since: Sequence[Sequence[Sum]]
     inputs: Sequence[Mapping[str, Any]]

@@ -12,23 +12,25 @@ from store.dialects import insert
 from store.schema import score_points
 from store.types import ScorePoint
 
+AT_ONCE = 100
+"""So many points are written at once: as text and plain values they take ten times their memory."""
+
 
 def add(connection: Connection, model: str, version: int, points: Sequence[ScorePoint]) -> None:
     """Add points to a version; a point that is there already stays as it is."""
-    if not points:
-        return
-    values = [
-        {
-            "model": model,
-            "version": version,
-            "events": point.events,
-            "scores": point.scores,
-            "baselines": point.baselines,
-            "clock_us": point.clock_us,
-        }
-        for point in points
-    ]
-    connection.execute(insert(connection, score_points).on_conflict_do_nothing(), values)
+    for start in range(0, len(points), AT_ONCE):
+        values = [
+            {
+                "model": model,
+                "version": version,
+                "events": point.events,
+                "scores": point.scores,
+                "baselines": point.baselines,
+                "clock_us": point.clock_us,
+            }
+            for point in points[start : start + AT_ONCE]
+        ]
+        connection.execute(insert(connection, score_points).on_conflict_do_nothing(), values)
 
 
 def has(connection: Connection, model: str, version: int, events: int) -> bool:

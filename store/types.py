@@ -6,7 +6,7 @@ the log, nobody adds one to an offset.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -237,7 +237,7 @@ class NewVersion:
     environment: Mapping[str, str]
     token: str
     reason: str
-    points: tuple[ScorePoint, ...] = ()
+    points: Sequence[ScorePoint] = ()
     held: tuple[HeldEvent, ...] = ()
     run: int | None = None
     quarantine: int = 0

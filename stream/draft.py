@@ -10,6 +10,7 @@ from learners.golden import sound_inputs
 from store.types import NewVersion, Proof, ScorePoint, VersionKind
 from stream.environment import environment
 from stream.errors import ModelRuined
+from stream.lazy import Lazy
 from stream.memory import details_of
 from stream.segment import OpenSegment
 
@@ -59,6 +60,10 @@ def draft(
     return version
 
 
-def score_points(points: Sequence[Point]) -> tuple[ScorePoint, ...]:
-    """Return points of the series as the store keeps them."""
-    return tuple(ScorePoint(point.learned, point.scores, point.baselines, point.clock_us) for point in points)
+def score_points(points: Sequence[Point]) -> Sequence[ScorePoint]:
+    """Return points of the series as the store keeps them: each is made when it is written."""
+    return Lazy(points, _score_point)
+
+
+def _score_point(point: Point) -> ScorePoint:
+    return ScorePoint(point.learned, point.scores, point.baselines, point.clock_us)

@@ -269,6 +269,13 @@ def test_points_follow_the_lineage(model: ModelStore) -> None:
         model.add_points(99, points)
 
 
+def test_a_version_has_any_number_of_points(model: ModelStore) -> None:
+    """They are written some at a time."""
+    points = [ScorePoint(n, {"Accuracy": {"cumulative": n / 7}}) for n in range(1, 252)]
+    save(model, points=tuple(points))
+    assert model.points(2) == [(2, point) for point in points]
+
+
 @given(
     values=st.lists(st.floats(), min_size=1, max_size=8),
     big=st.integers(min_value=0, max_value=2**62),

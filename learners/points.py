@@ -1,0 +1,119 @@
+"""The score series between two versions, kept compactly: a version every minute has thousands of points.
+
+A point has the same few dozen names as the one before it. So the names are kept once, and of each point its numbers:
+a seventh of the memory. A point is made anew for whoever looks at it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, overload
+
+Scores = dict[str, dict[str, float | None]]
+
+Shape = tuple[tuple[str | int, ...], tuple[int, ...]]
+"""Of a point: its names, and the places of the values that are None.
+
+Names are those of the model (none), and of its metrics, each with its spans, and before these how many there are; then
+the same of each baseline.
+"""
+
+FLOAT, MISSING = {float}, {float, type(None)}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The scores after `learned` events: one point of the series.
+
+    `clock_us` is the event time then, in microseconds, where labels come later; None elsewhere.
+    """
+
+    learned: int
+    scores: Scores
+    baselines: Mapping[str, Scores]
+    clock_us: int | None = None
+
+
+class Points(Sequence[Point]):
+    """Points in the order in which they came: whole values, equal to a list of them.
+
+    >>> points = Points()
+    >>> points.append(Point(10, {"MAE": {"cumulative": 0.5, "window": None}}, {"Mean": {"MAE": {"cumulative": 2.0}}}))
+    >>> points[0].scores, list(points)[0].baselines, len(points)
+    ({'MAE': {'cumulative': 0.5, 'window': None}}, {'Mean': {'MAE': {'cumulative': 2.0}}}, 1)
+    """
+
+    __slots__ = ("_heads", "_shapes", "_values")
+
+    def __init__(self, points: Iterable[Point] = ()) -> None:
+        self._shapes: dict[Shape, Shape] = {}
+        self._heads: list[tuple[int, int | None, Shape, int] | Point] = []
+        self._values = array("d")
+        for point in points:
+            self.append(point)
+
+    def append(self, point: Point) -> None:
+        """Add a point; one with values of another type than float is kept as it is."""
+        names: list[str | int] = []
+        values: list[Any] = []
+        for name, scores in (("", point.scores), *point.baselines.items()):
+            names += (name, len(scores))
+            for metric, spans in scores.items():
+                names += (metric, len(spans), *spans)
+                values += spans.values()
+        kinds = set(map(type, values))
+        missing: tuple[int, ...] = ()
+        if not kinds <= FLOAT:
+            if not kinds <= MISSING:
+                self._heads.append(point)
+                return
+            missing = tuple([place for place, value in enumerate(values) if value is None])
+            values = [value for value in values if value is not None]
+        shape = tuple(names), missing
+        shape = self._shapes.setdefault(shape, shape)
+        self._heads.append((point.learned, point.clock_us, shape, len(self._values)))
+        self._values.extend(values)
+
+    def __len__(self) -> int:
+        return len(self._heads)
+
+    def __iter__(self) -> Iterator[Point]:
+        return map(self._made, self._heads)
+
+    @overload
+    def __getitem__(self, place: int) -> Point: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Point]: ...
+
+    def __getitem__(self, place: int | slice) -> Any:
+        found = self._heads[place]
+        return list(map(self._made, found)) if isinstance(found, list) else self._made(found)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _made(self, head: tuple[int, int | None, Shape, int] | Point) -> Point:
+        if isinstance(head, Point):
+            return head
+        learned, clock_us, (named, missing), start = head
+        values: list[Any] = self._values[start : start + len(named)].tolist()  # names are more than values
+        for place in missing:
+            values.insert(place, None)
+        names: Iterator[Any] = iter(named)
+        rest = iter(values)
+        (_, scores), *baselines = [(name, _scores(names, rest)) for name in names]
+        return Point(learned, scores, dict(baselines), clock_us)
+
+
+def _scores(names: Iterator[Any], values: Iterator[float | None]) -> Scores:
+    """Read the scores of one: how many metrics, then each."""
+    scores: Scores = {}
+    for metric in islice(names, next(names)):
+        scores[metric] = dict(zip(islice(names, next(names)), values, strict=False))
+    return scores

@@ -119,8 +119,8 @@ def _plain(kind: type) -> Way:
 
     def way(obj: Any) -> Any:
         attributes = obj.__dict__
-        if set in map(type, attributes.values()):
-            attributes = attributes | _kept_sets(attributes)
+        if set in map(type, attributes.values()) and (kept_sets := _kept_sets(attributes)):
+            attributes = attributes | kept_sets
         return _NEW, arguments, attributes or None
 
     return way

@@ -12,6 +12,7 @@ has none, and it must not call into them.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import pickle
@@ -29,6 +30,13 @@ STEP_S = 0.002
 """How often it is looked whether a copy that is waited for is done."""
 
 _RAISED = 1
+
+
+def give_back() -> None:
+    """Give memory that is free back to the system, where that can be done: a fork takes time for each page there is."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if CAN_FORK else None
+    if trim is not None:
+        trim(0)
 
 
 class Lost(Exception):

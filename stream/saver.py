@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -28,7 +29,7 @@ from store.types import NewVersion, Ref, Version, VersionKind
 from stream.draft import draft
 from stream.errors import SnapshotLost
 from stream.feed import Feed
-from stream.forked import CAN_FORK, STEP_S, Forked, Lost
+from stream.forked import CAN_FORK, STEP_S, Forked, Lost, give_back
 from stream.gate import Gate
 from stream.hold import brief
 from stream.owner import Owner, who
@@ -112,6 +113,10 @@ class Saver:
         head, ref = self._store.save(new, ref=self._owner.ref, who=who(), publish=publish)
         self._saved(segment, head, ref, publish=publish)
         learner.doubt.sealed(sound_inputs(new.proof.golden))
+        if self._schedule.forks(took_s):
+            del make, new
+            gc.collect()  # copies of the learner that it was restored by
+            give_back()
         return OpenSegment.after(segment.topics, head)
 
     def begin(self, learner: Learner, segment: OpenSegment, reason: str) -> OpenSegment:
@@ -204,7 +209,11 @@ class Saver:
             except Exception as error:
                 raise Lost(f"it raised {error!r}", raised=True) from error
             saved = self._store.save(new, ref=ref, who=who(), publish=flight.publish)
-            return sound_inputs(new.proof.golden), state_bytes, *saved
+            inputs = sound_inputs(new.proof.golden)
+            del new
+            if flight.forked is not None:
+                give_back()
+            return inputs, state_bytes, *saved
 
         self._owner.moving = True
         flight.saving = self._owner.aside.begin(save)

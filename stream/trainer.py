@@ -108,6 +108,8 @@ class Trainer:
 
     def _settle(self, segment: OpenSegment) -> None:
         """Wait for the version that is in flight: from here on the number of the one before the segment is known."""
+        if not self.saver.busy:
+            return
         vitals = self._vitals(segment, "saving")
         self.saver.finish(lambda: self.owner.check(vitals, time.monotonic()))
 

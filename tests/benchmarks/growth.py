@@ -18,7 +18,7 @@ from tests.benchmarks.cores import Cores, pinned
 from tests.benchmarks.environments import NotHad
 from tests.benchmarks.events import events_of
 from tests.benchmarks.machine import machine
-from tests.benchmarks.pauses import LADEN, laden, percentile, saving
+from tests.benchmarks.pauses import LADEN, paused, percentile
 from tests.benchmarks.results import Section
 from tests.benchmarks.runs import LINEAR
 
@@ -85,10 +85,8 @@ def over_sizes(cores: Cores, scale: float) -> Iterator[dict[str, Any]]:
     """Yield how long training pauses for a version of ever more bytes, made in line and in a fork."""
     for kilobytes in (max(1, int(each * scale)) for each in KILOBYTES):
         for way in ("line", "fork", "chosen"):
-            with tempfile.TemporaryDirectory() as folder:
-                laden(folder, kilobytes)
-                found = alone(saving, folder, LADEN, way, 2_000, 4.0, "200ms", cores=cores.every)
-            pauses = found.pop("pauses_ms")
+            found = paused(LADEN, way, 2_000, 20, 0.2, cores, kilobytes)
+            pauses, _ = found.pop("pauses_ms"), found.pop("busy_ms")
             yield told(
                 {
                     "way": way,

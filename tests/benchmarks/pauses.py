@@ -25,27 +25,31 @@ ARF = "forest.ARFClassifier(n_models=10, seed=1)"
 WAYS = {"line": "fork_from = '1h'", "fork": "fork_from = '0s'", "chosen": ""}
 
 PAUSES = {
-    "linear model": (LINEAR, 45_312, "100ms"),
-    "Hoeffding tree": (measured.TREE, 45_312, "100ms"),
-    "ARF with 10 trees": (ARF, 45_312, "1s"),
-    "linear model with 13 MB": ("ballast:make", 10_000, "1s"),
+    "linear model": (LINEAR, 45_312, 0.1),
+    "Hoeffding tree": (measured.TREE, 45_312, 0.1),
+    "ARF with 10 trees": (ARF, 45_312, 0.5),
+    "linear model with 13 MB": ("ballast:make", 10_000, 1.0),
 }
-"""Each with the events that it has learned before, and how often a version is saved: none waits for the one before."""
+"""Each with the events that it has learned before, and after how many seconds each version is due: none waits."""
 
-SECONDS = {"linear model": 12.0, "Hoeffding tree": 12.0, "ARF with 10 trees": 40.0, "linear model with 13 MB": 40.0}
+VERSIONS = 120
+"""So many of what Tidemark does by itself, whatever the scale: a 99th percentile of fewer is the longest."""
+
+VERSIONS_MIN = 20
 
 COSTS = (
     ("linear model, columns", LINEAR, "auto", 5_000_000),
-    ("linear model, rows", LINEAR, "river", 900_000),
-    ("Hoeffding tree", measured.TREE, "river", 360_000),
-    ("ARF with 10 trees", ARF, "river", 30_000),
+    ("linear model, rows", LINEAR, "river", 1_000_000),
+    ("Hoeffding tree", measured.TREE, "river", 110_000),
+    ("ARF with 10 trees", ARF, "river", 8_000),
 )
-"""Over how many events throughput with a version every five seconds is compared with none: for 15 s each or so."""
+"""Over how many events throughput with a version every five seconds is compared with none: for 12 s each or so, at any
+scale, since there must be versions."""
 
-SECONDS_MIN = 4.0
+ROUNDS_MIN = 3
 
 RATE_MIN = 30_000
-"""Events a second that are there at least, so that there are enough until the time is up."""
+"""Events a second that are there at least, so that there are enough for all versions."""
 
 LADEN_KILOBYTES = 13_000
 
@@ -61,30 +65,61 @@ def measure(scale: float, rounds: int) -> Section:
             {
                 "learner": name,
                 "way": way,
-                **pause(learner, way, int(before * scale), max(SECONDS_MIN, SECONDS[name] * scale), every, cores),
+                **pause(learner, way, int(before * scale), versions(way, scale), every_s, cores),
             }
-            for name, (learner, before, every) in PAUSES.items()
+            for name, (learner, before, every_s) in PAUSES.items()
             for way in WAYS
         ]
+        rounds = max(rounds, ROUNDS_MIN)
         costs = [
-            cost(name, learner, engine, int(count * scale), rounds, cores) for name, learner, engine, count in COSTS
+            cost(name, learner, engine, int(count * max(scale, 1.0)), rounds, cores)
+            for name, learner, engine, count in COSTS
         ]
     return {**found, "pauses": pauses, "costs": costs, "rounds": rounds}
 
 
-def pause(learner: str, way: str, before: int, seconds: float, every: str, cores: Cores) -> dict[str, Any]:
-    """Return percentiles of the pause of one learner, in milliseconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        laden(folder, LADEN_KILOBYTES)
-        found = alone(saving, folder, learner, way, before, seconds, every, cores=cores.every)
-    pauses = found.pop("pauses_ms")
-    told = {"saves": len(pauses), **{f"p{share}_ms": percentile(pauses, share) for share in (50, 99, 100)}, **found}
+def versions(way: str, scale: float) -> int:
+    """Return how many versions are measured."""
+    return VERSIONS if way == "chosen" else max(VERSIONS_MIN, int(VERSIONS * scale))
+
+
+def pause(learner: str, way: str, before: int, versions: int, every_s: float, cores: Cores) -> dict[str, Any]:
+    """Return percentiles of the pause of one learner, in milliseconds: elapsed, and the loop's own processor time."""
+    found = paused(learner, way, before, versions, every_s, cores, LADEN_KILOBYTES)
+    pauses, busy = found.pop("pauses_ms"), found.pop("busy_ms")
+    told = {
+        "saves": len(pauses),
+        **{f"p{share}_ms": percentile(pauses, share) for share in (50, 99, 100)},
+        **{f"busy{share}_ms": percentile(busy, share) for share in (50, 99, 100)},
+        **found,
+    }
     print(way, learner, told, file=sys.stderr)
     return told
 
 
-def saving(folder: str, learner: str, way: str, before: int, seconds: float, every: str) -> dict[str, Any]:
-    """Train on some events, then for so many seconds, saving often; return pauses in milliseconds.
+def paused(
+    learner: str, way: str, before: int, versions: int, every_s: float, cores: Cores, kilobytes: int
+) -> dict[str, Any]:
+    """Return what `saving` found after some events, which another process has learned: as after any start."""
+    with tempfile.TemporaryDirectory() as folder:
+        laden(folder, kilobytes)
+        began = alone(learning, folder, learner, max(before, 1_000), cores=cores.every)
+        events = int(max(2 * began["rate"], RATE_MIN) * every_s * (versions + 2))
+        return alone(saving, folder, learner, way, events, versions, every_s, cores=cores.every)
+
+
+def learning(folder: str, learner: str, events: int) -> dict[str, Any]:
+    """Train on so many events; return how many a second."""
+    from tests.benchmarks.watching import Watch  # noqa: PLC0415
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    watch = Watch()
+    train_on(Path(folder), learner, events, "every = '1h'")
+    return {"rate": events / watch.told()["seconds"]}
+
+
+def saving(folder: str, learner: str, way: str, events: int, versions: int, every_s: float) -> dict[str, Any]:
+    """Train on, until so many versions were saved or events learned; return pauses in milliseconds.
 
     `bytes` are those of the last version, compressed; `raw_bytes` before that.
     """
@@ -92,50 +127,49 @@ def saving(folder: str, learner: str, way: str, before: int, seconds: float, eve
     from tests.benchmarks.watching import Watch  # noqa: PLC0415
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    events, home = events_of(1)[0], Path(folder)
-    repeated = cycle(events)
-    log = home / "events.jsonl"
     watch = Watch()
-
-    def more(count: int) -> None:
-        with log.open("ab") as out:
-            out.writelines(next(repeated) + b"\n" for _ in range(count))
-
-    engine = engine_setting("river")
-    more(max(before, 1_000))
-    measured.train(home, learner, f"file:{log}", engine, "every = '1h'")
-    rate = max(before, 1_000) / watch.told()["seconds"]
-    watch.forget()
-    watch.seconds_max = seconds
-    more(int(max(2 * rate, RATE_MIN) * seconds))
-    snapshots = f"every = '{every}'\n{WAYS[way]}"
-    head = measured.train(home, learner, f"file:{log}", engine, snapshots)
+    watch.saves_max = versions + 1
+    head = train_on(Path(folder), learner, events, f"every = '{round(every_s * 1e3)}ms'\n{WAYS[way]}")
     with Store.open(f"sqlite:///{folder}/tidemark.db") as store:
         raw = len(store.model("m").payload(head.version))
-    pauses = [each * 1e3 for each in watch.longest()]
+    pauses, busy = ([each * 1e3 for each in found] for found in watch.longest())
     assert pauses, "no version was saved but the first"
-    return {"pauses_ms": pauses, "raw_bytes": raw, **watch.told()}
+    return {"pauses_ms": pauses, "busy_ms": busy, "raw_bytes": raw, **watch.told()}
+
+
+def train_on(home: Path, learner: str, events: int, snapshots: str) -> Any:
+    """Put so many more events into the log, and train; return head."""
+    log, source = home / "events.jsonl", cycle(events_of(1)[0])
+    with log.open("ab") as out:
+        out.writelines(next(source) + b"\n" for _ in range(events))
+    return measured.train(home, learner, f"file:{log}", engine_setting("river"), snapshots)
 
 
 def cost(name: str, learner: str, engine: str, count: int, rounds: int, cores: Cores) -> dict[str, Any]:
-    """Return how fast it is with a version every five seconds, against none but the last, in turn, on all cores."""
+    """Return how fast it is with a version every five seconds, against none but the last, in turn, on all cores.
+
+    `busy` is the same by all processor time of the process; that of forks, which work beside it, is not in it.
+    """
     try:
         setting = engine_setting(engine)
     except NotHad as why:
         return {"learner": name, "trouble": f"not had: {why}"}
     rates: dict[str, list[float]] = {WITH: [], WITHOUT: []}
+    busy: dict[str, list[float]] = {WITH: [], WITHOUT: []}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.jsonl"
         events = cycle(events_of(1)[0])
         with path.open("wb") as out:
             out.writelines(next(events) + b"\n" for _ in range(count))
-        for _ in range(rounds):
-            for every, found in rates.items():
+        for number in range(rounds):
+            for every in (WITH, WITHOUT)[:: -1 if number % 2 else 1]:
                 done = alone(measured.tidemark, learner, f"file:{path}", setting, every, cores=cores.every)
-                found.append(done["events"] / done["seconds"])
+                rates[every].append(done["events"] / done["seconds"])
+                busy[every].append(done["events"] / done["cpu_seconds"])
                 print(name, every, json.dumps(done), file=sys.stderr)
     ratio = Ratio.of(rates[WITH], rates[WITHOUT])
-    return {"learner": name, "count": count, "ratio": ratio.median, "least": ratio.least, "most": ratio.most}
+    told = {"ratio": ratio.median, "least": ratio.least, "most": ratio.most}
+    return {"learner": name, "count": count, **told, "busy": Ratio.of(busy[WITH], busy[WITHOUT]).median}
 
 
 def laden(folder: str, kilobytes: int) -> None:

@@ -22,11 +22,11 @@ class Watch:
 
     def __init__(self) -> None:
         self.saves = 0
-        self.seconds_max = float("inf")
-        self._pauses: list[tuple[int, float]] = []
+        self.saves_max: int | None = None
+        self._pauses: list[tuple[int, float, float]] = []
         self._began = self._busy = 0.0
         self._seconds = self._cpu_seconds = 0.0
-        self._learned_at: float | None = None
+        self._learned_at: tuple[float, float] | None = None
         train, learn, save, poll = Trainer.train, Trainer._test_then_train, Trainer._save, Feed.poll
 
         def watched_train(trainer: Trainer) -> Any:
@@ -39,9 +39,9 @@ class Watch:
             if not self._began:
                 self._began, self._busy = time.perf_counter(), time.process_time()
             found = learn(trainer, *arguments)
-            self._learned_at = time.perf_counter()
-            if self._learned_at - self._began > self.seconds_max:
+            if self.saves_max is not None and self.saves > self.saves_max:
                 trainer.stop.requested = True
+            self._learned_at = time.perf_counter(), time.thread_time()
             return found
 
         def watched_save(trainer: Trainer, *arguments: Any, **more: Any) -> Any:
@@ -50,7 +50,8 @@ class Watch:
 
         def watched_poll(feed: Feed, *arguments: Any) -> Any:
             if self._learned_at is not None:
-                self._pauses.append((self.saves, time.perf_counter() - self._learned_at))
+                at, busy_at = self._learned_at
+                self._pauses.append((self.saves, time.perf_counter() - at, time.thread_time() - busy_at))
                 self._learned_at = None
             return poll(feed, *arguments)
 
@@ -61,16 +62,18 @@ class Watch:
         feed_class: Any = Feed
         feed_class.poll = watched_poll
 
-    def longest(self) -> list[float]:
+    def longest(self) -> tuple[list[float], list[float]]:
         """Return the longest pause from each save to the next, in seconds: it is saved there, or handed over and taken.
 
-        Without the first save after a start, which is always in line.
+        Without the first save after a start, which is always in line. Then the same of the loop's own processor time in
+        them, which other programs and threads do not lengthen.
         """
-        found: dict[int, float] = {}
-        for save, pause in self._pauses:
+        found: dict[int, tuple[float, float]] = {}
+        for save, pause, busy in self._pauses:
             if save > 1:
-                found[save] = max(pause, found.get(save, 0.0))
-        return list(found.values())
+                longest, busiest = found.get(save, (0.0, 0.0))
+                found[save] = max(pause, longest), max(busy, busiest)
+        return [pause for pause, _ in found.values()], [busy for _, busy in found.values()]
 
     def forget(self) -> None:
         """Begin anew."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -167,3 +169,22 @@ def test_where_labels_come_later_both_in_turns_give_the_same(text: str, task: st
         learner.close()
     last = [learner.seal() for learner in ways]
     assert told(last[0]) == told(last[1]) == told(last[2])
+
+
+MANY = """
+from learners import Learner, bulk, read_recipe
+
+learner = Learner.new(
+    read_recipe("linear_model.PAClassifier()", "binary"), features=("a",), metrics=["Accuracy"], window=1000
+)
+for count in (2000, 1):
+    learner.test_then_train([{"a": 1.0}] * count, [True] * count)
+    print(bulk.LIBRARY.loaded)
+"""
+
+
+def test_scores_are_compiled_once_events_are_many_whoever_runs_the_model() -> None:
+    """In a process of its own: in this one they are."""
+    command = [sys.executable, "-c", MANY]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

@@ -46,7 +46,7 @@ def answers(baseline: Baseline, ys: Sequence[Any]) -> tuple[list[Any], list[Any]
     >>> answers(NoChange(probabilities=False), ["a", "b"])
     ([None, 'a', 'b'], [None, None, None])
     """
-    outputs = baseline.predict_then_learn(ys) if ys else Outputs([])
+    outputs = baseline.predict_then_learn(Column.of(ys)) if ys else Outputs([])
     label, number = baseline.now()
     return [*outputs.labels, label], [*(outputs.numbers or [None] * len(ys)), number]
 

@@ -6,6 +6,7 @@ A selection is one of columns, made once for a batch. Scalers go through a whole
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ import numpy as np
 from river import preprocessing
 
 from learners.compiled import codes, powers, scaling_kernel
-from learners.compiled.recognition import Found, chosen
+from learners.compiled.recognition import Branch, Found, chosen
 from learners.compiled.sight import Sight
 from learners.table import Layout, Table
 
@@ -99,29 +100,43 @@ class MinMax:
 class Steps:
     """What comes to a model: the numbers of its features, in the order of their keys, scaled by what goes ahead."""
 
-    def __init__(self, found: Found, layout: Layout) -> None:
+    events_max = sys.maxsize
+
+    def __init__(self, found: Found | Branch, layout: Layout) -> None:
+        self.names = found.names
         self._found = found
         self._layout = layout
         places = [layout.numbers.index(name) for name in found.names]
         self._places = None if places == list(range(len(layout.numbers))) else np.array(places, dtype=np.intp)
         self._scalers: list[Scaler] = []
 
-    def load(self, model: Any) -> bool:
-        """Take the state over from a river model; return whether it can be gone on with. May raise as `Scaler.load`."""
+    def load(self, steps: Mapping[str, Any]) -> bool:
+        """Take the state over from river's steps; return whether it can be gone on with. May raise as `Scaler.load`."""
         found, width = self._found, len(self._found.names)
         self._scalers = []
         self.asked, self.learned = Sight(width), Sight(width)
         for name in found.ahead:
-            step = model.steps[name]
+            step = steps[name]
             standard = type(step) is preprocessing.StandardScaler
             scaling = codes.STANDARD if standard and step.with_std else codes.CENTERED
             scaler = Standard(found.names, scaling) if standard else MinMax(found.names)
             scaler.load(step)
             self._scalers.append(scaler)
-        same = found.selected is None or chosen(model.steps[found.selected], self._layout) == found.names
+        same = found.selected is None or chosen(steps[found.selected], self._layout) == found.names
         return same and all(scaler.sound() for scaler in self._scalers)
 
-    def numbers(self, xs: Table) -> np.ndarray | None:
+    def bring(self, xs: Table, asks: np.ndarray, ws: np.ndarray) -> np.ndarray | None:
+        """Return events as they come to the model: all when they are asked, then, where they differ, when taught.
+
+        None if anything is odd. What is not in `asks` (none: all) is not asked, what weighs nothing is not taught.
+        """
+        numbers = self._numbers(xs)
+        if numbers is None:
+            return None
+        self._last = numbers
+        return self._go(numbers, asks, ws)
+
+    def _numbers(self, xs: Table) -> np.ndarray | None:
         """Return the numbers of the model's features, None if a table has others, or lacks one that is selected."""
         if xs.layout != self._layout:
             return None
@@ -131,11 +146,7 @@ class Steps:
             numbers = np.ascontiguousarray(xs.numbers[:, self._places], dtype=np.float64)
         return None if self._found.whole and np.isnan(numbers).any() else numbers
 
-    def go(self, numbers: np.ndarray, asks: np.ndarray, ws: np.ndarray) -> np.ndarray | None:
-        """Return events as they come to the model: all when they are asked, then, where they differ, when taught.
-
-        None if anything is odd. What is not in `asks` (none: all) is not asked, what weighs nothing is not taught.
-        """
+    def _go(self, numbers: np.ndarray, asks: np.ndarray, ws: np.ndarray) -> np.ndarray | None:
         if not self._scalers:
             return numbers
         both = np.concatenate([numbers, numbers])
@@ -145,27 +156,35 @@ class Steps:
                 return None
         return both
 
-    def kept(self) -> list[np.ndarray]:
+    def kept(self) -> Any:
         """Return a copy of the state, for `undo`."""
-        return [scaler.state.copy() for scaler in self._scalers]
+        return [scaler.state.copy() for scaler in self._scalers], self.asked.kept(), self.learned.kept()
 
-    def undo(self, kept: list[np.ndarray]) -> None:
+    def undo(self, kept: Any) -> None:
         """Go back to a state."""
-        for scaler, state in zip(self._scalers, kept, strict=True):
+        for scaler, state in zip(self._scalers, kept[0], strict=True):
             scaler.state = state
+        self.asked.undo(kept[1])
+        self.learned.undo(kept[2])
 
-    def see(self, numbers: np.ndarray, asks: np.ndarray, learns: np.ndarray | None) -> None:
-        """Note which features came: of what is asked (none: all of them), and of what is learned (None: all).
+    @property
+    def learned_columns(self) -> list[int]:
+        """The columns that were learned since `load`, in the order in which they came first."""
+        return self.learned.order
+
+    def see(self, asks: np.ndarray, learns: np.ndarray | None) -> None:
+        """Note which features came in what was brought last: of what is asked (none: all), and learned (None: all).
 
         What is learned is transformed then, too, as if it were asked.
         """
+        numbers = self._last
         self.asked.see(numbers, None if learns is None or not len(asks) else asks | learns)
         self.learned.see(numbers, learns)
 
-    def store(self, model: Any) -> None:
+    def store(self, steps: Mapping[str, Any]) -> None:
         """Give the state back."""
         for name, scaler in zip(self._found.ahead, self._scalers, strict=True):
-            scaler.store(model.steps[name], self.asked.order, self.learned.order)
+            scaler.store(steps[name], self.asked.order, self.learned.order)
 
 
 def fill(names: Sequence[str], kept: Mapping[str, float]) -> list[float]:

@@ -13,7 +13,7 @@ from river.naive_bayes.base import special  # type: ignore[attr-defined] # what 
 from learners.compiled import bayes_kernel
 from learners.compiled.ahead import Steps
 from learners.compiled.inputs import ALL, among
-from learners.compiled.recognition import Found
+from learners.compiled.recognition import Found, named_steps
 from learners.compiled.sight import Sight
 from learners.table import Column, Layout, Table
 
@@ -48,7 +48,7 @@ class BayesEngine:
         self._classes = {label: place for place, label in enumerate(bayes.class_counts)}
         self._state = np.zeros((3, len(self._classes), width))
         try:
-            fits = self._steps.load(model)
+            fits = self._steps.load(named_steps(model))
             self._counts = np.array(list(bayes.class_counts.values()), dtype=np.float64)
             for label, gaussians in bayes.gaussians.items():
                 for name, gaussian in gaussians.items():
@@ -83,22 +83,21 @@ class BayesEngine:
         return self._go(xs, ALL, np.full(len(xs), -1), self._classes)
 
     def _go(self, xs: Table, asks: np.ndarray, ys: np.ndarray, classes: dict[Any, int]) -> np.ndarray | None:
-        numbers = self._steps.numbers(xs) if self._sound else None
-        if numbers is None:
+        if not self._sound:
             return None
         before = self._steps.kept(), self._state, self._counts
         self._state, self._counts = self._grown(len(classes))
         joint = np.full((len(xs), len(classes)), np.nan)
-        came = self._steps.go(numbers, asks, (ys >= 0) * 1.0)
+        came = self._steps.bring(xs, asks, (ys >= 0) * 1.0)
         rest = self._counts, *self._state, joint
         known = -1 if came is None else bayes_kernel.run(came, asks, ys, len(self._classes), COMPENSATED, *rest)
-        if known < 0 or not self._is_sound():
+        if came is None or known < 0 or not self._is_sound():
             self._steps.undo(before[0])
             _, self._state, self._counts = before
             return None
         self._classes = classes
-        self._steps.see(numbers, asks, ys >= 0)
-        self._see(numbers, ys)
+        self._steps.see(asks, ys >= 0)
+        self._see(came[-len(xs) :] if len(xs) else came, ys)
         return _probabilities(joint[asks] if len(asks) else joint)
 
     def _grown(self, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +122,7 @@ class BayesEngine:
 
     def store(self, model: Any) -> None:
         """Give the state back."""
-        self._steps.store(model)
+        self._steps.store(named_steps(model))
         bayes = self._found.last(model)
         ns, means, squares = self._state.tolist()
         counts, classes = self._counts.tolist(), self.classes

@@ -11,7 +11,8 @@ from river import optim, utils
 from learners.compiled import codes, linear_kernel
 from learners.compiled.ahead import Steps, fill, load_standard, quick_roots, store_standard
 from learners.compiled.inputs import ALL, among, labels_of, weights_of
-from learners.compiled.recognition import Found, Linear
+from learners.compiled.recognition import Found, Linear, named_steps
+from learners.compiled.union import Union
 from learners.table import Column, Layout, Table
 
 OPTIONS = 13
@@ -30,9 +31,8 @@ class LinearEngine:
     def __init__(self, found: Found, linear: Linear, layout: Layout) -> None:
         self._found = found
         self._linear = linear
-        self._names = found.names
-        self._steps = Steps(found, layout)
-        width = len(self._names)
+        self._steps: Steps | Union = Union(found, layout) if found.branches else Steps(found, layout)
+        self._names = self._steps.names
         link = codes.EXPONENTIAL if linear.loss == codes.POISSON else codes.IDENTITY
         link = codes.SIGMOID if linear.loss <= codes.FOCAL else link
         choices = [found.scaling, linear.optimizer, linear.loss, link, quick_roots()]
@@ -41,18 +41,19 @@ class LinearEngine:
         for start, values in ((0, linear.options), (codes.LOSS_A, linear.losses), (codes.STEP_A, linear.optimizers)):
             self._options[start : start + len(values)] = values
         self._options[codes.HALF :] = 0.5, 2.0, -1.0
-        self._state = np.zeros((ROWS, width))
+        self._state = np.zeros((ROWS, len(self._names)))
         self._alone = np.zeros(3)
-        self._room = np.zeros((ROOM, width))
+        self._room = np.zeros((ROOM, len(self._names)))
         self._sound = False
 
     def load(self, model: Any) -> None:
         """Take the state over. What cannot be taken makes the engine answer None."""
-        linear = self._found.last(model)
+        self._model = linear = self._found.last(model)
         self._rates = Rates(linear)
-        self._state[:] = 0.0
         try:
-            fits = self._steps.load(model)
+            fits = self._steps.load(self._given(model))
+            self._names = self._steps.names
+            self._state, self._room = np.zeros((ROWS, len(self._names))), np.zeros((ROOM, len(self._names)))
             if self._found.scaler is not None:
                 load_standard(model.steps[self._found.scaler], self._names, self._state)
             self._load_model(linear)
@@ -82,32 +83,65 @@ class LinearEngine:
     def _go(
         self, xs: Table, asks: np.ndarray, labels: np.ndarray, ws: np.ndarray, learns: np.ndarray | None
     ) -> np.ndarray | None:
-        numbers = self._steps.numbers(xs) if self._sound else None
-        if numbers is None:
-            return None
+        if not self._sound or not len(xs):
+            return np.empty(0) if self._sound else None
+        before, most = (self._steps.kept(), self._names, self._state.copy(), self._alone.copy()), self._steps.events_max
+        answers: list[np.ndarray] = []
+        for start in range(0, len(xs), most):
+            part = slice(start, start + most)
+            its = None if learns is None else learns[part]
+            whole = len(xs) <= most
+            found = self._go_once(xs if whole else xs[part], asks[part], labels[part], ws[part], its)
+            if found is None:
+                self._undo(*before)
+                return None
+            answers.append(found)
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+
+    def _go_once(
+        self, xs: Table, asks: np.ndarray, labels: np.ndarray, ws: np.ndarray, learns: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Do as `_go`, and undo nothing."""
+        came = self._steps.bring(xs, asks, ws)
+        if self._steps.names is not self._names:
+            self._state = self._grown(self._names, self._state)
         answers = np.where(asks, 0.0, np.nan) if len(asks) else np.zeros(len(xs))
-        before = self._steps.kept(), self._state.copy(), self._alone.copy()
-        came = self._steps.go(numbers, asks, ws)
         steps = len(labels) if learns is None else int(np.count_nonzero(learns))
         rates = self._rates.at(int(self._alone[codes.STEPS]), steps)
         rest = self._choices, self._options, self._state, self._alone, self._room, answers
         fine = came is not None and rates is not None and linear_kernel.run(came, labels, ws, rates, *rest)
         if not fine or not self._is_sound():
-            self._steps.undo(before[0])
-            _, self._state, self._alone = before
             return None
-        self._steps.see(numbers, asks, learns)
+        self._steps.see(asks, learns)
         return answers
+
+    def _grown(self, names: Sequence[str], state: np.ndarray) -> np.ndarray:
+        """Return a state of these features as one of all that have come by now: of others, what the model has."""
+        self._names = self._steps.names
+        places = {name: place for place, name in enumerate(self._names)}
+        grown, self._room = np.zeros((ROWS, len(places))), np.zeros((ROOM, len(places)))
+        self._fill(self._model, grown)
+        grown[:, [places[name] for name in names]] = state
+        return grown
+
+    def _undo(self, kept: Any, names: Sequence[str], state: np.ndarray, alone: np.ndarray) -> None:
+        self._steps.undo(kept)
+        self._state, self._alone = state if names is self._names else self._grown(names, state), alone
+
+    def _given(self, model: Any) -> Any:
+        """Return what the steps take their state from."""
+        return model if self._found.branches else named_steps(model)
 
     def store(self, model: Any) -> None:
         """Give the state back."""
         linear, steps = self._found.last(model), self._steps
-        steps.store(model)
+        steps.store(self._given(model))
         if self._found.scaler is not None:
+            assert isinstance(steps, Steps), "a union has its scalers itself"
             scaler = model.steps[self._found.scaler]
             store_standard(scaler, self._names, self._state, steps.asked.order, steps.learned.order)
         state = self._state.tolist()
-        learned = [(column, self._names[column]) for column in steps.learned.order]
+        learned = [(column, self._names[column]) for column in steps.learned_columns]
         for column, name in learned:
             linear._weights[name] = state[codes.WEIGHT][column]  # noqa: SLF001 - river has no other way
             if linear.l1 != 0:
@@ -130,16 +164,20 @@ class LinearEngine:
                 kept[name] = state[row][column]
 
     def _load_model(self, linear: Any) -> None:
+        self._fill(linear, self._state)
+        self._alone[:] = linear.intercept, getattr(linear, "max_cum_l1", 0.0), linear.optimizer.n_iterations
+
+    def _fill(self, linear: Any, state: np.ndarray) -> None:
+        """Put what a model keeps of features into a state."""
         weights = linear.weights
-        self._state[codes.WEIGHT] = fill(self._names, weights)
-        self._state[codes.KNOWN] = [name in weights for name in self._names]
+        state[codes.WEIGHT] = fill(self._names, weights)
+        state[codes.KNOWN] = [name in weights for name in self._names]
         if linear.l1 != 0:
-            self._state[codes.CUMULATED] = fill(self._names, linear.cum_l1.to_dict())
+            state[codes.CUMULATED] = fill(self._names, linear.cum_l1.to_dict())
         for row, attribute in enumerate(SUMS.get(self._linear.optimizer, ()), codes.FIRST):
             kept = getattr(linear.optimizer, attribute)
             if kept is not None:
-                self._state[row] = fill(self._names, kept if isinstance(kept, dict) else kept.to_dict())
-        self._alone[:] = linear.intercept, getattr(linear, "max_cum_l1", 0.0), linear.optimizer.n_iterations
+                state[row] = fill(self._names, kept if isinstance(kept, dict) else kept.to_dict())
 
     def _is_sound(self) -> bool:
         return bool(np.isfinite(self._state).all() and np.isfinite(self._alone).all())

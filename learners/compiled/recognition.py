@@ -6,6 +6,7 @@ A class is known by its very type: whoever derives from one may have changed any
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +55,29 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """Part of a union, or the steps before a model: selected features, then scalers (`ahead`) or an encoder (`hot`).
+
+    `part` is its name in the union, None where there is none. The others are those of `Found`.
+    """
+
+    part: str | None
+    names: tuple[str, ...]
+    selected: str | None
+    whole: bool
+    ahead: tuple[str, ...]
+    hot: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What was recognised: names of the steps of a pipeline, and the features that come to its model.
 
     `selected`: the step that selects or discards features; with `whole` river raises where one is missing. `ahead`:
     scalers that go ahead of the model. `scaler`: the one that a linear model has within, in the way `scaling` (see
     `codes`). `model` is None for a model that stands alone. `names` are in the order of the keys of what river's model
-    is given. `linear` is None for a GaussianNB.
+    is given. `linear` is None for a GaussianNB. Where there are encoders, what comes to the model comes by `branches`,
+    in the order of their keys; `union` is the name of that step, if there is one.
     """
 
     names: tuple[str, ...]
@@ -71,6 +88,8 @@ class Found:
     scaling: int
     model: str | None
     linear: Linear | None
+    branches: tuple[Branch, ...] = ()
+    union: str | None = None
 
     def last(self, model: Any) -> Any:
         """Return the last step of a river model."""
@@ -80,16 +99,21 @@ class Found:
 def recognise(model: Any, layout: Layout, task: str) -> Found | str:
     """Return what is to be compiled, or why nothing is."""
     steps = _steps(model)
-    last_name, last = steps[-1]
+    first, last = [step for _, step in steps[:-1]], steps[-1][1]
     bayes = type(last) is naive_bayes.GaussianNB
+    joins = [step for step in first if type(step) in {compose.TransformerUnion, preprocessing.OneHotEncoder}]
     wrong = None if bayes else _wrong_model(last, task)
-    wrong = wrong or _wrong_steps(steps[:-1]) or _wrong_features(steps[0][1], layout)
     if wrong is None and not bayes:
         wrong = _wrong_numbers(last) or _wrong_optimizer(last) or _wrong_rates(last)
-    if wrong is not None:
-        return wrong
-    first_name, first = steps[0]
-    selects = type(first) in SELECTIONS
+    if joins and not bayes:
+        return wrong or _by_branches(steps, layout)
+    return wrong or _wrong_steps(steps[:-1]) or _wrong_features(steps[0][1], layout) or _plain(steps, layout)
+
+
+def _plain(steps: list[tuple[str | None, Any]], layout: Layout) -> Found:
+    """Return what is compiled where numbers are scaled, one step after the other."""
+    (first_name, first), (last_name, last) = steps[0], steps[-1]
+    bayes, selects = type(last) is naive_bayes.GaussianNB, type(first) in SELECTIONS
     scalers = [(str(name), step) for name, step in steps[selects:-1]]
     within = not bayes and [type(step) for _, step in scalers] == [preprocessing.StandardScaler]
     scaling = codes.PLAIN if not scalers else codes.AHEAD
@@ -105,6 +129,65 @@ def recognise(model: Any, layout: Layout, task: str) -> Found | str:
         model=last_name,
         linear=None if bayes else _linear(last),
     )
+
+
+def named_steps(part: Any) -> Mapping[str, Any]:
+    """Return the steps of a pipeline by their names; a part that is none is its one step."""
+    steps: Mapping[str, Any] = part.steps if type(part) is compose.Pipeline else {type(part).__name__: part}
+    return steps
+
+
+def branch_steps(model: Any, found: Found, branch: Branch) -> Mapping[str, Any]:
+    """Return the steps of a branch, by their names."""
+    return model.steps if branch.part is None else named_steps(model.steps[found.union].transformers[branch.part])
+
+
+def _by_branches(steps: list[tuple[str | None, Any]], layout: Layout) -> Found | str:
+    """Return what is compiled where there are encoders of categories. River's union has its last keys first."""
+    (union, first), (model, last) = steps[0], steps[-1]
+    parts: dict[str | None, Any] = {None: dict(steps[:-1])}
+    if type(first) is compose.TransformerUnion:
+        if len(steps) > 2:  # noqa: PLR2004 - the union and the model
+            return "steps between a union and the model are not compiled"
+        parts = {name: named_steps(part) for name, part in reversed(first.transformers.items())}
+    branches = [_branch(name, part, layout) for name, part in parts.items()]
+    found = tuple([each for each in branches if isinstance(each, Branch)])
+    for wrong in branches:
+        if isinstance(wrong, str):
+            return wrong
+    for hot in (True, False):
+        names = [name for each in found if (each.hot is not None) == hot for name in each.names]
+        if len(set(names)) < len(names):
+            return "a union with a feature in two of its branches is not compiled"
+    return Found((), None, whole=False, ahead=(), scaler=None, scaling=codes.AHEAD, model=model,
+                 linear=_linear(last), branches=found, union=None if None in parts else union)  # fmt: skip
+
+
+def _branch(part: str | None, steps: Mapping[Any, Any], layout: Layout) -> Branch | str:
+    """Return a branch, or why it is not compiled."""
+    (first_name, first), *_ = steps.items()
+    (last_name, last) = list(steps.items())[-1]
+    hot = type(last) is preprocessing.OneHotEncoder
+    scalers = {name: step for name, step in steps.items() if type(step) not in SELECTIONS and step is not last}
+    selects = type(first) in SELECTIONS
+    names = chosen(first, layout)
+    if hot:
+        wrong = "scalers ahead of OneHotEncoder are not compiled" if scalers else _wrong_hot(last, names, layout)
+    else:
+        wrong = _wrong_features(first, layout)
+    wrong = wrong or _wrong_steps([(name, step) for name, step in steps.items() if not hot or step is not last])
+    ahead = () if hot else tuple([name for name, step in steps.items() if type(step) not in SELECTIONS])
+    whole = type(first) is compose.Select
+    return wrong or Branch(part, names, first_name if selects else None, whole, ahead, last_name if hot else None)
+
+
+def _wrong_hot(encoder: Any, names: Sequence[str], layout: Layout) -> str | None:
+    if encoder.categories is not None:
+        return "OneHotEncoder with categories is not compiled"
+    if unknown := [name for name in names if name not in layout.features]:
+        return f"Select of what is no feature is not compiled ({', '.join(sorted(map(str, unknown)))})"
+    numbers = [name for name in names if name in layout.numbers]
+    return f"OneHotEncoder of numbers is not compiled ({', '.join(numbers)})" if numbers else None
 
 
 def chosen(first: Any, layout: Layout) -> tuple[str, ...]:

@@ -23,6 +23,14 @@ class Sight:
         """Whether all features came."""
         return not self._rest.size
 
+    def kept(self) -> tuple[list[int], np.ndarray]:
+        """Return what `undo` needs."""
+        return list(self.order), self._rest
+
+    def undo(self, kept: tuple[list[int], np.ndarray]) -> None:
+        """Go back to where it was."""
+        self.order, self._rest = kept
+
     def see(self, numbers: np.ndarray, which: np.ndarray | None = None) -> None:
         """Take in events, NaN where a feature is missing: all of them, or those that are true in `which`."""
         if not self._rest.size:

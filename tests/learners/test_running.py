@@ -13,6 +13,7 @@ import pytest
 from learners import Learner, LearnFailed, read_recipe, why_river
 from learners.parts import Sealed
 from learners.table import Column, Layout, Table
+from tests.bits import bits
 
 FEATURES = ("a", "b", "c")
 LAYOUT = Layout(FEATURES, FEATURES)
@@ -188,3 +189,44 @@ def test_scores_are_compiled_once_events_are_many_whoever_runs_the_model() -> No
     command = [sys.executable, "-c", MANY]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+MIXED = Layout(("a", "c", "b"), ("a", "b"))
+UNION = (
+    "((compose.Select('a', 'b') | preprocessing.StandardScaler()) + (compose.Select('c') | preprocessing."
+    "OneHotEncoder({}))) | linear_model.LogisticRegression(optimizer=optim.FTRLProximal())"
+)
+
+
+@pytest.mark.parametrize("delay", [None, 30])
+@pytest.mark.parametrize("how", ["", "drop_zeros=True"])
+def test_categories_in_rows_columns_and_both_in_turns_give_the_same(how: str, delay: int | None) -> None:
+    from learners import LabelPolicy  # noqa: PLC0415
+
+    chance = random.Random(5)
+    xs = [
+        {"a": chance.gauss(3, 5), "c": f"k{int(chance.expovariate(0.2))}", "b": chance.gauss(0, 1)} for _ in range(600)
+    ]
+    ys = [x["a"] + 2 * len(x["c"]) + chance.gauss(0, 4) > 8 for x in xs]
+    making = {"features": MIXED.features, "metrics": METRICS["binary"], "window": 50}
+    policy = None if delay is None else LabelPolicy()
+    recipe = read_recipe(UNION.format(how), "binary")
+    ways = [Learner.new(recipe, labels=policy, **making) for _ in range(3)]  # type: ignore[arg-type]
+    place, compiled = 0, set()
+    while place < len(xs):
+        stop = min(len(xs), place + chance.choice((1, 7, 49, 50, 51, 130)))
+        rows, labels = xs[place:stop], ys[place:stop]
+        times = () if delay is None else (list(range(place, stop)), [each + delay for each in range(place, stop)])
+        table = Table.of(MIXED, rows)
+        for learner, given in zip(ways, (rows, table, chance.choice((rows, table))), strict=True):
+            learner.test_then_train(given, labels, *times)
+        place = stop
+        compiled.add(ways[1]._running._loaded)
+        if chance.random() < 0.3:
+            assert ways[0].predict_many(xs[:5]) == ways[1].predict_many(xs[:5]) == ways[2].predict_many(xs[:5])
+        if chance.random() < 0.3:
+            sealed = [learner.seal() for learner in ways]
+            assert told(sealed[0]) == told(sealed[1]) == told(sealed[2])
+            ways = [Learner.restore(each.state, each.golden) for each in sealed]
+        assert bits(ways[0].model) == bits(ways[1].model) == bits(ways[2].model)
+    assert compiled == {True}

@@ -72,6 +72,7 @@ class Journey:
         group = f"tidemark-{self.config.model.name}-backtest"
         columns = self._in_columns()
         with ExitStack() as stack:
+            ahead = stack.enter_context(self._ahead(group, columns=columns))
             feed = stack.enter_context(closing(open_feed(self.config, until_end=True, group=group)))
             reading = Reading(self.course, feed, self.config, self.entries, self.whatif, columns=columns)
             trials = [self._trial(number, each, feed.topics, reading) for number, each in self.candidates.items()]
@@ -82,7 +83,6 @@ class Journey:
                         each.take(verdicts)
                     hear.advance(len(verdicts.xs))
             else:
-                ahead = stack.enter_context(self._ahead(group, reading, columns=columns))
                 self._go_stretch_by_stretch(reading, ahead, trials, groups, hear)
             for trial in trials:
                 if trial.segment is not None:
@@ -106,10 +106,10 @@ class Journey:
                 hear.keep(place, _kept(trials, reading))
                 kept_at = time.monotonic()
             stretch = self.course.stretches[place]
-            read = reading.stretch(stretch) if ahead is None else ahead.stretch(place, hear)
+            read = reading.stretch(stretch) if ahead is None else ahead.stretch(place, reading, hear)
             self._cover(stretch, read, trials, groups, hear)
 
-    def _ahead(self, group: str, reading: Reading, *, columns: bool) -> AbstractContextManager[ReadAhead | None]:
+    def _ahead(self, group: str, *, columns: bool) -> AbstractContextManager[ReadAhead | None]:
         """Let another process read, too, where that can be: what is kept as a version needs the records themselves.
 
         Where labels come later, most of the time goes by here.
@@ -119,7 +119,7 @@ class Journey:
         if not self.spare or not worth or self.parents or stateful:
             return nullcontext()
         errand = Errand(self.config, self.course, self.entries, group, columns=columns)
-        return ReadAhead(errand, self.place, reading)
+        return ReadAhead(errand, self.place)
 
     def _cover(
         self,

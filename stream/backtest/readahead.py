@@ -32,10 +32,9 @@ BATCHES_MAX = 32
 class ReadAhead:
     """A process that reads for this one. Used in a `with`, at whose end it is ended."""
 
-    def __init__(self, errand: Errand, first: int, reading: Reading) -> None:
-        """`first` is the number of the stretch from which on is read; `reading` is this process's own."""
+    def __init__(self, errand: Errand, first: int) -> None:
+        """`first` is the number of the stretch from which on is read."""
         self._errand = errand
-        self._reading = reading
         self._following = context.Value("q", first)
         self._theirs: queue.Queue[Any] = queue.Queue(BATCHES_MAX)
 
@@ -44,13 +43,13 @@ class ReadAhead:
         """How many batches of the other process wait for their turn."""
         return self._theirs.qsize()
 
-    def stretch(self, place: int, hear: Hear) -> Iterator[Verdicts]:
+    def stretch(self, place: int, reading: Reading, hear: Hear) -> Iterator[Verdicts]:
         """Give out what is accepted of the stretch with this number: stretches are asked for in their order.
 
-        Raises as `Reading.stretch`.
+        `reading` is this process's own. Raises as `Reading.stretch`.
         """
         if self._is_mine(place):
-            yield from self._reading.stretch(self._errand.course.stretches[place])
+            yield from reading.stretch(self._errand.course.stretches[place])
         else:
             yield from self._received(hear)
 

@@ -131,9 +131,9 @@ def test_two_read_what_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
     found = []
-    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0, reading) as ahead:
+    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0) as ahead:
         for place in range(len(course.stretches)):
-            found.append(plain(ahead.stretch(place, Silent())))
+            found.append(plain(ahead.stretch(place, reading, Silent())))
             if place == 0:
                 begun(ahead)
     assert found == alone(config, course)
@@ -147,10 +147,10 @@ def test_a_process_that_is_killed_is_told(
     monkeypatch.setattr(readahead, "BATCHES_MAX", 1)
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
-    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0, reading) as ahead:
-        list(ahead.stretch(0, Silent()))
+    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0) as ahead:
+        list(ahead.stretch(0, reading, Silent()))
         begun(ahead)
-        second = ahead.stretch(1, Silent())
+        second = ahead.stretch(1, reading, Silent())
         next(second)
         ahead.process.kill()
         with pytest.raises(LogUnreachable, match="without a word") as told:
@@ -165,11 +165,11 @@ def test_what_goes_wrong_there_is_raised_here(laid_out: tuple[Config, Course, Fe
     other = Position({topic: replace(cursors, identity="another") for topic, cursors in at.topics.items()})
     rest = (replace(stretch, position=other) for stretch in course.stretches[1:])
     changed = replace(course, stretches=(course.stretches[0], *rest))
-    with ReadAhead(Errand(config, changed, ENTRIES, "test"), 0, reading) as ahead:
-        list(ahead.stretch(0, Silent()))
+    with ReadAhead(Errand(config, changed, ENTRIES, "test"), 0) as ahead:
+        list(ahead.stretch(0, reading, Silent()))
         begun(ahead)
         with pytest.raises(LogMismatch):
-            list(ahead.stretch(1, Silent()))
+            list(ahead.stretch(1, reading, Silent()))
 
 
 def test_until_the_other_has_begun_this_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
@@ -178,9 +178,9 @@ def test_until_the_other_has_begun_this_one_reads(laid_out: tuple[Config, Course
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
     source = config.source.model_copy(update={"log": "file:nowhere.jsonl"})
     elsewhere = config.model_copy(update={"source": source})
-    with ReadAhead(Errand(elsewhere, course, ENTRIES, "test"), 0, reading) as ahead:
+    with ReadAhead(Errand(elsewhere, course, ENTRIES, "test"), 0) as ahead:
         begun(ahead)  # with an error, which nobody looks at
-        found = [plain(ahead.stretch(place, Silent())) for place in range(len(course.stretches))]
+        found = [plain(ahead.stretch(place, reading, Silent())) for place in range(len(course.stretches))]
     assert found == alone(config, course)
 
 
@@ -188,11 +188,11 @@ def test_rows_come_as_rows(laid_out: tuple[Config, Course, Feed]) -> None:
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf())
     found = []
-    with ReadAhead(Errand(config, course, ENTRIES, "test", columns=False), 0, reading) as ahead:
+    with ReadAhead(Errand(config, course, ENTRIES, "test", columns=False), 0) as ahead:
         begun(ahead)
         for place in range(len(course.stretches)):
             assert not ahead._is_mine(place)
-            found.append(by_rows(ahead.stretch(place, Silent())))
+            found.append(by_rows(ahead.stretch(place, reading, Silent())))
     with closing(open_feed(config, until_end=True, group="test")) as again:
         reading = Reading(course, again, config, ENTRIES, WhatIf())
         assert found == [by_rows(reading.stretch(stretch)) for stretch in course.stretches]

@@ -19,6 +19,7 @@ from stream.backtest.reading import Reading
 from stream.backtest.spawned import begun
 from stream.backtest.stretch import Course
 from stream.backtest.whatif import WhatIf
+from stream.collector import collecting_seldom
 from stream.config import Config
 from stream.feed import Feed
 from stream.gate import Verdicts
@@ -41,6 +42,7 @@ class Errand:
     columns: bool = True
 
 
+@collecting_seldom()
 def be(pipe: Any, following: Any) -> None:
     """Be the process that reads: from the stretch on that is the next one when it has begun."""
     begun()

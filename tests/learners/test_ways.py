@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import random
 from collections import OrderedDict, defaultdict
 from dataclasses import replace
 from typing import Any, Self
@@ -123,6 +124,10 @@ def test_what_makes_its_dictionary_when_it_is_looked_at_is_written_the_same_each
     assert back(partial)("101") == 5
 
 
+class Spread(stats.Var):
+    """Another one, with the same attributes."""
+
+
 def gaussian() -> Any:
     made: Any = proba.Gaussian()
     for value in (1.5, -0.0, 7.25):
@@ -136,6 +141,11 @@ def test_gaussians_are_as_small_as_their_numbers() -> None:
     assert [bits(each) for each in back(many)] == [bits(each) for each in many]
 
 
+def test_distributions_leave_out_generators_that_nobody_seeded() -> None:
+    assert len(dump({"a": proba.Multinomial()})) < 600
+    assert len(dump({"a": proba.Multinomial(seed=1)})) > 2000
+
+
 def test_a_gaussian_whose_parts_others_know_keeps_them_one() -> None:
     shared, twice, other = gaussian(), gaussian(), gaussian()
     _, _, var = dump({"a": shared}), dump({"b": twice}), shared._var
@@ -147,13 +157,14 @@ def test_a_gaussian_whose_parts_others_know_keeps_them_one() -> None:
 
 
 def test_a_gaussian_that_is_not_as_river_makes_it_keeps_what_it_has() -> None:
-    named, seeded, odd = gaussian(), proba.Gaussian(seed=3), gaussian()
-    named.name, odd._var = "a", stats.EWVar()
-    less = gaussian()
+    named, seeded, odd, less, other = gaussian(), gaussian(), gaussian(), gaussian(), gaussian()
+    named.name, seeded.seed, seeded._rng, odd._var = "a", 3, random.Random(3), stats.EWVar()
     del less._var._S
-    ours = back([named, seeded, odd, less])
+    other._var.__class__ = Spread
+    ours = back([named, seeded, odd, less, other])
     assert ours[0].name == "a"
     assert ours[1].sample() == pickle.loads(pickle.dumps(seeded)).sample()
+    assert type(ours[4]._var) is Spread
     assert type(ours[2]._var) is stats.EWVar
     assert vars(ours[3]._var).keys() == {"ddof", "mean"}
 

@@ -211,11 +211,18 @@ def test_an_owner_looks_aside_and_compares_with_where_head_was_then(
     monkeypatch.setattr(ModelStore, "look", watched)
     with owner.aside:
         checked(owner, 1.0, lambda: owner.follows(model.move("head", 2, kind="rewind", who="me", why="in line")))
+        waits = threading.Event()
+        owner.aside.begin(lambda: None).result()
+        owner.aside.begin(waits.wait)
+        owner.check(Vitals("training", 1, 0, 0, 0, None), 1.0)  # what it finds is from after the next move
+        owner.follows(model.move("head", 3, kind="rewind", who="me", why="in line"))
+        waits.set()
+        checked(owner, 1.0)
         owner.quarantine = 7  # read since, in line
         checked(owner, 2.0)
         assert owner.quarantine == 7
         assert looks == [True] * len(looks)
-        model.move("head", 3, kind="rewind", who="another", why="test")
+        model.move("head", 2, kind="rewind", who="another", why="test")
         with pytest.raises(HeadMoved):
             owner.check(Vitals("idle", 1, 0, 0, 0, None), 3.0)
     assert len(looks) >= 3

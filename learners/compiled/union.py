@@ -37,6 +37,7 @@ class Hot:
         self._branch = branch
         self._hot = branch.hot
         self._layout = layout
+        self._full = False  # there were too many categories: there will be again
 
     def load(self, steps: Mapping[str, Any]) -> bool:
         """Take the state over; return whether it can be gone on with."""
@@ -62,6 +63,8 @@ class Hot:
     def bring(self, xs: Table, asks: np.ndarray, ws: np.ndarray) -> np.ndarray | None:
         """Return what comes of events, of shape (events, names): 1, 0, or NaN; None if anything is odd."""
         del asks
+        if self._full:
+            return None
         columns = {name: xs.others[name] for name in self._branch.names}
         for values in columns.values():
             if not set(map(type, values)) <= TYPES or (self._branch.whole and None in values):
@@ -82,26 +85,30 @@ class Hot:
 
     def _meet(self, columns: Mapping[str, Sequence[Any]], ws: np.ndarray) -> bool:
         """Make columns for categories that come first; return whether that can be."""
-        self._fresh = {}
-        begun: list[tuple[int, int, str, str, Any]] = []
-        came = False
-        for number, (name, values) in enumerate(columns.items()):
-            keys = self._keys[name]
-            for value in set(values) - keys.keys() - {None}:
-                key, came = f"{name}_{value}", True
-                if key in self._place or any(key in each.values() for each in self._keys.values()):
-                    return False
-                keys[value] = key
-            if not self._drops and any(key not in self._learned for key in keys.values()):
-                waiting = {value: key for value, key in keys.items() if key not in self._learned}
-                for place, value in enumerate(values):
-                    if value in waiting and ws[place] != 0.0:
-                        begun.append((place, number, waiting.pop(value), name, value))
-        for place, _, key, name, value in sorted(begun):
-            self._fresh[key] = name, value, place
-        if came or self._fresh:
+        met = {name: set(values) - self._keys[name].keys() - {None} for name, values in columns.items()}
+        count = len(self.names) + sum(map(len, met.values()))
+        self._full = count > COLUMNS_MAX
+        if self._full:
+            return False
+        new = {name: {value: f"{name}_{value}" for value in values} for name, values in met.items()}
+        if len({*self.names, *(key for keys in new.values() for key in keys.values())}) < count:
+            return False
+        for name, keys in new.items():
+            self._keys[name].update(keys)
+        self._fresh = {} if self._drops else self._begun(columns, ws)
+        if count > len(self.names) or self._fresh:
             self._order()
-        return len(self.names) <= COLUMNS_MAX
+        return True
+
+    def _begun(self, columns: Mapping[str, Sequence[Any]], ws: np.ndarray) -> dict[str, tuple[str, Any, int]]:
+        """Return the keys that are learned first, in order: each with its feature, category, and the event's place."""
+        begun: list[tuple[int, int, str, str, Any]] = []
+        for number, (name, values) in enumerate(columns.items()):
+            waiting = {value: key for value, key in self._keys[name].items() if key not in self._learned}
+            for place, value in enumerate(values if waiting else ()):
+                if value in waiting and ws[place] != 0.0:
+                    begun.append((place, number, waiting.pop(value), name, value))
+        return {key: (name, value, place) for place, _, key, name, value in sorted(begun)}
 
     def _order(self) -> None:
         """Put keys in order: those that are learned, as they were; or by the features of events."""

@@ -1,8 +1,9 @@
 """The owner of a head: claims it, watches whether it moved or was taken, and tells the world that it lives.
 
 Looks at the store at most every WATCH_S, never for each event; tells of itself every BEAT_S. While events come it does
-both aside, where also versions are saved, in the order in which it was begun: what a look found is compared with where
-head was when it was begun.
+both aside. It tells where versions are saved, too, one thing after the other; it looks in a thread of its own, so no
+look waits for a version. What a look found is compared with where head was when it was begun, and counts for the batch
+that is read next.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Owner:
     """Owns head under one epoch. Times are monotonic seconds. `quarantine`: its revision, as last seen.
 
     `moving`: a version is being saved aside, which moves head; until it is known how that went, only the save can tell
-    whether another moved it. `aside` is to be used in a `with` around all checks.
+    whether another moved it. `aside` and `eyes` are to be used in a `with` around all checks.
     """
 
     def __init__(self, store: ModelStore, process: Process, run: int, epoch: int) -> None:
@@ -87,7 +88,7 @@ class Owner:
         self._looking: Future[tuple[Ref, int]] | None = None
         self._moves: int | None = None
         self.epoch = epoch
-        self.aside = Aside()
+        self.aside, self.eyes = Aside(), Aside()
         self.moving = False
         self.quarantine = self._told = 0
         self.events_per_s = 0.0
@@ -111,14 +112,16 @@ class Owner:
         `at_once` looks and tells now, however short ago it did. Raises what the store raised, here or aside.
         """
         in_line = at_once or vitals.state != TRAINING
-        seen = self._take_in()
+        seen = self._looking is not None and self._looking.done()
+        if seen:
+            self.see()
         patience_s = 2 * WATCH_S if self.moving else WATCH_S  # while two work at the store, each waits for the other
         if now - self._watched_at >= patience_s or at_once:
             self._watched_at, moves = now, None if self.moving else self.ref.moves
             if in_line:
                 self._found(*self._store.look(), moves)
             elif self._looking is None:
-                self._looking, self._moves = self.aside.begin(self._store.look), moves
+                self._looking, self._moves = self.eyes.begin(self._store.look), moves
         elif not seen:
             return
         if now - self._beaten_at >= BEAT_S or at_once or self.quarantine != self._told:
@@ -126,13 +129,11 @@ class Owner:
         if in_line:
             self._heard()
 
-    def _take_in(self) -> bool:
-        """Take in what was seen aside, if it was; tell so."""
-        if self._looking is None or not self._looking.done():
-            return False
+    def see(self) -> None:
+        """Take in what a look finds that was begun, if one was: raises as `check`. Before a batch is judged."""
         looking, self._looking = self._looking, None
-        self._found(*looking.result(), self._moves)
-        return True
+        if looking is not None:
+            self._found(*looking.result(), self._moves)
 
     def _found(self, head: Ref, quarantine: int, moves: int | None) -> None:
         """Take in where head is, and compare how often it moved; with None where it was we who moved it."""

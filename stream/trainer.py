@@ -73,7 +73,7 @@ class Trainer:
         learner = self._restored(head)
         self.taint.check(head, learner)
         self.owner.follows(ref)
-        with self.owner.aside, self.saver:
+        with self.owner.aside, self.owner.eyes, self.saver:
             self._hold(head, learner)
             if self.gate.memory.tripped:
                 return head
@@ -88,13 +88,14 @@ class Trainer:
     def _loop(self, learner: Learner, segment: OpenSegment) -> Version:
         """Go on from a learner as head has it. The only loop that learns live."""
         while not self._ends(segment):
+            events_max = self.schedule.events_max(segment, self.taint.room(segment))
+            batch = self.late.poll(events_max) if self.late else self.feed.poll(POLL_S_MAX, events_max)
+            self.owner.see()
             if self.owner.quarantine != self.gate.revision:
                 self._settle(segment)
                 if segment.records:
                     segment = self._save(learner, segment, "the quarantine changed")
                 self._obey(segment.parent)
-            events_max = self.schedule.events_max(segment, self.taint.room(segment))
-            batch = self.late.poll(events_max) if self.late else self.feed.poll(POLL_S_MAX, events_max)
             self._test_then_train(learner, batch, segment)
             self.saver.poll()
             if self.schedule.due(segment, time.monotonic()) or self.taint.room(segment) == 0:

@@ -174,6 +174,7 @@ def checked(owner: Owner, now: float, amid: Callable[[], object] = lambda: None)
     vitals = Vitals("training", 1, 0, 0, 0, None)
     owner.check(vitals, now)
     owner.aside.begin(lambda: None).result()
+    owner.eyes.begin(lambda: None).result()
     amid()
     owner.check(vitals, now)
 
@@ -183,7 +184,7 @@ def test_an_owner_knows_its_own_move_from_that_of_another(tmp_path: Path, monkey
     train(world)
     model = world.open()
     owner = owner_of(model, monkeypatch)
-    with owner.aside:
+    with owner.aside, owner.eyes:
         checked(owner, 1.0)
         owner.moving = True
         moved = model.move("head", 2, kind="rewind", who="test", why="test")
@@ -209,11 +210,11 @@ def test_an_owner_looks_aside_and_compares_with_where_head_was_then(
         return look(store)
 
     monkeypatch.setattr(ModelStore, "look", watched)
-    with owner.aside:
+    with owner.aside, owner.eyes:
         checked(owner, 1.0, lambda: owner.follows(model.move("head", 2, kind="rewind", who="me", why="in line")))
         waits = threading.Event()
-        owner.aside.begin(lambda: None).result()
-        owner.aside.begin(waits.wait)
+        owner.eyes.begin(lambda: None).result()
+        owner.eyes.begin(waits.wait)
         owner.check(Vitals("training", 1, 0, 0, 0, None), 1.0)  # what it finds is from after the next move
         owner.follows(model.move("head", 3, kind="rewind", who="me", why="in line"))
         waits.set()

@@ -11,7 +11,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store import StoreError, blobs
+from store import StoreError
+from store import envelope as envelopes
 
 PAYLOAD = zstandard.ZstdCompressor().compress(b"weights")
 
@@ -22,7 +23,7 @@ def envelope(header: object = None, *, magic: bytes = b"TIDEMARK", version: int 
 
 
 def unpack(data: bytes) -> bytes:
-    return blobs.unpack(data, hashlib.sha256(data).hexdigest())
+    return envelopes.unpack(data, hashlib.sha256(data).hexdigest())
 
 
 def test_an_envelope_written_by_hand_is_read() -> None:
@@ -31,9 +32,9 @@ def test_an_envelope_written_by_hand_is_read() -> None:
 
 @given(st.binary(max_size=10_000))
 def test_every_state_comes_back(state: bytes) -> None:
-    blob = blobs.pack(state)
-    assert blobs.unpack(blob.envelope, blob.sha256) == state
-    assert blobs.pack(state) == blob
+    blob = envelopes.pack(state)
+    assert envelopes.unpack(blob.envelope, blob.sha256) == state
+    assert envelopes.pack(state) == blob
 
 
 @pytest.mark.parametrize(
@@ -52,11 +53,11 @@ def test_every_state_comes_back(state: bytes) -> None:
     ],
 )
 def test_what_is_not_an_envelope_is_refused(data: bytes, why: str) -> None:
-    with pytest.raises(blobs.BadEnvelope, match=why):
+    with pytest.raises(envelopes.BadEnvelope, match=why):
         unpack(data)
 
 
 def test_a_state_that_no_database_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blobs, "ENVELOPE_BYTES_MAX", 50)
+    monkeypatch.setattr(envelopes, "ENVELOPE_BYTES_MAX", 50)
     with pytest.raises(StoreError, match="at most 50 bytes"):
-        blobs.pack(bytes(range(100)))
+        envelopes.pack(bytes(range(100)))

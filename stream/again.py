@@ -71,20 +71,22 @@ def read_segment(
 
 def _together(spans: Iterable[Span], events_max: int) -> Iterator[list[Span]]:
     """Put spans into batches about as they were learned: of rising partitions. Small ones would cost much."""
-    batch: list[Span] = []
+    batch: list[list[Span]] = []  # of each partition, what follows each other: put together once
+    count = 0
     for span in spans:
-        if batch and (span.partition, span.start) == (batch[-1].partition, batch[-1].stop):
-            batch[-1] = join([batch[-1], span])
-        elif batch and span.partition <= batch[-1].partition:
-            yield batch
-            batch = [span]
+        if batch and (span.partition, span.start) == (batch[-1][-1].partition, batch[-1][-1].stop):
+            batch[-1].append(span)
+        elif batch and span.partition <= batch[-1][-1].partition:
+            yield list(map(join, batch))
+            batch, count = [[span]], 0
         else:
-            batch.append(span)
-        if sum(map(len, batch)) >= events_max:
-            yield batch
-            batch = []
+            batch.append([span])
+        count += len(span)
+        if count >= events_max:
+            yield list(map(join, batch))
+            batch, count = [], 0
     if batch:
-        yield batch
+        yield list(map(join, batch))
 
 
 def _read_late(feed: Feed, runs: Sequence[Run], position: Position) -> dict[Run, Batch]:

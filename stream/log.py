@@ -262,6 +262,8 @@ def join(spans: Sequence[Span]) -> Span:
     >>> join([Span(0, 5, 8, [5], [b"a"], [None], [None]), Span(0, 8, 9, [8], [b"b"], [None], [None])]).offsets
     [5, 8]
     """
+    if len(spans) == 1:
+        return spans[0]
     return Span(
         spans[0].partition,
         spans[0].start,

@@ -18,6 +18,7 @@ from river import base, compose
 
 from learners.errors import LearnFailed
 from learners.identity import identify
+from learners.pairs import paired
 from learners.parts import Parts
 from learners.predictor import Predictor
 from learners.steps import Seen, go, is_plain, leaves
@@ -88,7 +89,8 @@ class Ahead:
     def predict_then_learn(self, ys: Sequence[Any], first: int) -> list[Any]:
         """Return the raw answers to the next events: see `rounds.predict_then_learn`."""
         raw: list[Any] = []
-        keep, ask, learn, feed = raw.append, self._ask, self._learn, iter(ys)
+        keep, feed = raw.append, iter(ys)
+        ask, learn = paired(self._ask, self._learn, ys)
         try:
             for y, asked, learned in zip(feed, self._asked, self._learned, strict=False):
                 keep(ask(asked))

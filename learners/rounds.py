@@ -16,6 +16,7 @@ from typing import Any
 
 from learners.errors import LearnFailed
 from learners.outputs import Outputs
+from learners.pairs import paired
 from learners.pending import Entry, Pending
 
 ROUND_MAX = 4096
@@ -81,6 +82,7 @@ def predict_then_learn(
     raw: list[Any] = []
     keep = raw.append
     feed = iter(xs)
+    ask, learn = paired(ask, learn, ys)
     try:
         for x, y in zip(feed, ys, strict=False):
             keep(ask(x))

@@ -1,0 +1,231 @@
+"""Models that are asked and taught by a pair of calls: answers and all that they keep are river's, bit for bit.
+
+River's own model is asked and taught event by event, by its own two calls.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from river import forest, metrics, tree
+
+from learners import Learner, read_recipe
+from learners.errors import LearnFailed
+from learners.pairs import paired
+from learners.rounds import predict_then_learn
+from tests.bits import bits
+from tests.learners.streams import elec2
+
+Events = list[tuple[dict[str, Any], Any]]
+
+LEAVES = st.sampled_from(["'nba'", "'nba'", "'nb'", "'mc'"])
+TREE = st.fixed_dictionaries(
+    {"leaf_prediction": LEAVES, "grace_period": st.sampled_from([5, 20, 50])},
+    optional={
+        "max_depth": st.sampled_from([0, 1, 2]),
+        "nb_threshold": st.sampled_from([0, 10]),
+        "delta": st.sampled_from([0.01, 0.5]),
+        "tau": st.sampled_from([0.05, 0.9]),
+        "split_criterion": st.sampled_from(["'gini'", "'hellinger'"]),
+        "nominal_attributes": st.sampled_from(["['c']", "['b', 'c']"]),
+        "binary_split": st.just("True"),
+        "remove_poor_attrs": st.just("True"),
+        "merit_preprune": st.just("False"),
+        "max_share_to_split": st.sampled_from([0.6, 1.0]),
+        "max_size": st.sampled_from([0.001, 0.01, 0.05]),
+        "stop_mem_management": st.just("True"),
+    },
+)
+FOREST = st.fixed_dictionaries(
+    {"n_models": st.sampled_from([1, 2, 3]), "seed": st.integers(0, 9)},
+    optional={
+        "max_features": st.sampled_from(["None", "'log2'", "1", "0.6"]),
+        "lambda_value": st.sampled_from([1, 6]),
+        "disable_weighted_vote": st.just("True"),
+        "drift_detector": st.sampled_from(["drift.NoDrift()", "drift.ADWIN(0.9, clock=1)", "drift.PageHinkley(5)"]),
+        "warning_detector": st.sampled_from(
+            ["drift.NoDrift()", "drift.ADWIN(0.99, clock=1)", "drift.DummyDriftDetector(seed=1)"]
+        ),
+    },
+)
+KINDS = st.sampled_from(["numbers", "numbers", "categories", "lacking", "coarse", "odd"])
+
+
+def text_of(name: str, *parameters: dict[str, Any]) -> str:
+    given = {key: value for each in parameters for key, value in each.items()}
+    return f"{name}({', '.join(f'{key}={value}' for key, value in given.items())})"
+
+
+def stream(kind: str, labels: Sequence[Any], seed: int, count: int) -> Events:
+    """Events whose label follows from x for a while, then from something else; in between all labels are one."""
+    rng = random.Random(seed)
+    events: Events = []
+    for number in range(count):
+        a, b, c = rng.gauss(0, 1), rng.random(), rng.choice("xyz")
+        part = 4 * number // count
+        place = int(a > 0) if part < 2 else int(b * 7) + (part == 3)
+        y = labels[0] if rng.random() < 0.1 else labels[place % len(labels)]
+        x: dict[str, Any] = {"a": a, "b": b, "c": rng.random(), "d": a - b}
+        if kind == "categories":
+            x |= {"c": c, "b": rng.choice("pq") if part < 3 else "new"}
+        elif kind == "coarse":
+            x = {name: float(round(value)) for name, value in x.items()}
+        elif kind == "lacking":
+            x = {name: value for name, value in x.items() if rng.random() < 0.8}
+        elif kind == "odd":
+            x |= {"b": rng.choice([0, True, 3, -0.0, 1e-300, 1e150, None]), "c": c if part else 0.5}
+        events.append((x, y))
+    return events
+
+
+def ours(model: Any, events: Events, sizes: Iterator[int]) -> tuple[list[Any], BaseException | None]:
+    """Answers by the pair, batch by batch, and what the model raised."""
+    answers: list[Any] = []
+    while events:
+        part, size = [], next(sizes)
+        part, events = events[:size], events[size:]
+        xs, ys = [x for x, _ in part], [y for _, y in part]
+        assert paired(model.predict_proba_one, model.learn_one, ys)[0] != model.predict_proba_one, "there is a pair"
+        try:
+            answers += predict_then_learn(model.predict_proba_one, model.learn_one, xs, ys, 0)
+        except LearnFailed as failed:
+            return answers, failed.cause
+    return answers, None
+
+
+def rivers(model: Any, events: Events) -> tuple[list[Any], BaseException | None]:
+    """Answers by river's calls, and what the model raised."""
+    answers = []
+    for x, y in events:
+        try:
+            answer = model.predict_proba_one(x)
+            model.learn_one(x, y)
+        except Exception as error:  # noqa: BLE001 - whatever river raises
+            return answers, error
+        answers.append(answer)
+    return answers, None
+
+
+def kept(model: Any) -> Any:
+    """All that a model keeps, with where its generator is."""
+    rng = getattr(model, "_rng", None)
+    return bits(model), rng and rng.getstate()
+
+
+def check(text: str, task: str, events: Events, sizes: Iterator[int]) -> None:
+    river, model = (read_recipe(text, task).build() for _ in range(2))
+    found, expected = ours(model, events, sizes), rivers(river, events)
+    assert repr(found[1]) == repr(expected[1])
+    if expected[1] is not None:
+        event("river raises")
+        return
+    assert repr(found[0]) == repr(expected[0]), "with the order of labels, and every digit"
+    assert kept(model) == kept(river)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    several=st.none() | FOREST,
+    each=TREE,
+    kind=KINDS,
+    labels=st.sampled_from([(False, True), ("a", "b", "c"), (1, 2), (True,)]),
+    seed=st.integers(0, 99),
+    sizes=st.lists(st.sampled_from([1, 3, 50, 200]), min_size=1, max_size=5),
+)
+def test_a_pair_does_as_river_in_every_bit(
+    several: dict[str, Any] | None, each: dict[str, Any], kind: str, labels: Sequence[Any], seed: int, sizes: list[int]
+) -> None:
+    name = "tree.HoeffdingTreeClassifier" if several is None else "forest.ARFClassifier"
+    text = text_of(name, each, several or {})
+    task = "binary" if type(labels[0]) is bool else "multiclass"
+    check(text, task, stream(kind, labels, seed, 400), iter(sizes * 400))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("forest.ARFClassifier(seed=1)", 3000), ("tree.HoeffdingTreeClassifier()", 20_000)]
+)
+def test_elec2_is_as_by_river(text: str, count: int) -> None:
+    _, xs, ys = elec2()
+    check(text, "binary", list(zip(xs[:count], ys[:count], strict=True)), iter([1, 700, 20, 300] * 100))
+
+
+@pytest.mark.parametrize("name", ["tree.HoeffdingTreeClassifier", "forest.ARFClassifier"])
+def test_sizes_are_estimated_when_river_does(name: str) -> None:
+    """The estimate itself differs between two runs of river: it follows how Python lays out its objects."""
+    events = stream("numbers", (False, True), 3, 300)
+    text = f"{name}(memory_estimate_period=50{', seed=1' if 'ARF' in name else ''})"
+    river, model = (read_recipe(text, "binary").build() for _ in range(2))
+    assert repr(ours(model, events, iter([100] * 3))) == repr(rivers(river, events))
+    found, expected = (
+        [each._active_leaf_size_estimate > 0 for each in (given.data if "ARF" in name else [given])]
+        for given in (model, river)
+    )
+    assert found == expected
+    assert any(found)
+
+
+@pytest.mark.parametrize("last", ["forest.ARFClassifier(n_models=3, seed=1)", "tree.HoeffdingTreeClassifier()"])
+@pytest.mark.parametrize("first", ["", "preprocessing.StandardScaler() | ", "compose.Select('a', 'd') | "])
+def test_a_learner_is_as_a_loop_by_hand(first: str, last: str) -> None:
+    """Behind a scaler the tree is asked about other numbers than it is taught."""
+    events = stream("numbers", (False, True), 5, 700)
+    recipe = read_recipe(first + last, "binary")
+    learner = Learner.new(recipe, features=("a", "b", "c", "d"), metrics=("Accuracy",), window=100)
+    for start, stop in ((0, 1), (1, 450), (450, 700)):
+        learner.test_then_train([x for x, _ in events[start:stop]], [y for _, y in events[start:stop]])
+    river = recipe.build()
+    rivers(river, events)
+    assert kept(learner.model) == kept(river)
+
+
+class Own(tree.HoeffdingTreeClassifier):
+    """A tree of a user."""
+
+
+class OwnSplitter(tree.splitter.GaussianSplitter):
+    """An observer of a user."""
+
+
+def refuse(*event: Any, **more: Any) -> None:
+    """What a user puts in the place of a method."""
+    raise AssertionError(event, more)
+
+
+def changed(model: Any) -> Any:
+    model.learn_one = refuse
+    return model
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Own(),
+        tree.HoeffdingTreeClassifier(splitter=OwnSplitter()),
+        tree.HoeffdingTreeClassifier(splitter=tree.splitter.HistogramSplitter()),
+        tree.HoeffdingAdaptiveTreeClassifier(seed=1),
+        forest.ARFClassifier(seed=1, metric=metrics.LogLoss()),
+        forest.ARFClassifier(seed=1, splitter=OwnSplitter()),
+        changed(tree.HoeffdingTreeClassifier()),
+    ],
+)
+def test_what_is_not_known_is_asked_and_taught_by_itself(model: Any) -> None:
+    calls = (model.predict_proba_one, model.learn_one)
+    assert paired(*calls, [True]) == calls
+
+
+def test_there_is_no_pair_where_river_would_copy_labels_or_others_are_asked() -> None:
+    model, other = tree.HoeffdingTreeClassifier(), tree.HoeffdingTreeClassifier()
+    for ask, learn, ys in (
+        (model.predict_proba_one, model.learn_one, [(1, 2)]),
+        (model.predict_one, model.learn_one, [True]),
+        (model.predict_proba_one, other.learn_one, [True]),
+        (model.predict_proba_one, refuse, [True]),
+    ):
+        assert paired(ask, learn, ys) == (ask, learn)
+    model.learn_one({"a": 1.0}, (1, 2))
+    assert paired(model.predict_proba_one, model.learn_one, [True])[0] == model.predict_proba_one

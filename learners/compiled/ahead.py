@@ -15,7 +15,8 @@ import numpy as np
 from river import preprocessing
 
 from learners.compiled import codes, powers, scaling_kernel
-from learners.compiled.recognition import Branch, Found, chosen
+from learners.compiled.branches import Branch, chosen
+from learners.compiled.recognition import Found
 from learners.compiled.sight import Sight
 from learners.table import Layout, Table
 

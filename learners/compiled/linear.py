@@ -10,8 +10,9 @@ from river import optim, utils
 
 from learners.compiled import codes, linear_kernel
 from learners.compiled.ahead import Steps, fill, load_standard, quick_roots, store_standard
+from learners.compiled.branches import named_steps
 from learners.compiled.inputs import ALL, among, labels_of, weights_of
-from learners.compiled.recognition import Found, Linear, named_steps
+from learners.compiled.recognition import Found, Linear
 from learners.compiled.union import Union
 from learners.table import Column, Layout, Table
 

@@ -6,13 +6,13 @@ A class is known by its very type: whoever derives from one may have changed any
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from river import compose, linear_model, naive_bayes, optim, preprocessing
 
 from learners.compiled import codes
+from learners.compiled.branches import JOINS, SELECTIONS, Branch, branched, chosen, wrong_features, wrong_steps
 from learners.compiled.inputs import WHOLE_MAX
 from learners.table import Layout
 
@@ -38,8 +38,6 @@ OPTIMIZERS: dict[type, tuple[str, ...]] = {
 }
 """The optimizers that are compiled, likewise."""
 
-SELECTIONS = {compose.Select, compose.Discard}
-
 SCHEDULERS = (optim.schedulers.Constant, optim.schedulers.InverseScaling, optim.schedulers.Optimal)
 
 
@@ -52,21 +50,6 @@ class Linear:
     options: tuple[float, ...]
     losses: tuple[float, ...]
     optimizers: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """Part of a union, or the steps before a model: selected features, then scalers (`ahead`) or an encoder (`hot`).
-
-    `part` is its name in the union, None where there is none. The others are those of `Found`.
-    """
-
-    part: str | None
-    names: tuple[str, ...]
-    selected: str | None
-    whole: bool
-    ahead: tuple[str, ...]
-    hot: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +84,22 @@ def recognise(model: Any, layout: Layout, task: str) -> Found | str:
     steps = _steps(model)
     first, last = [step for _, step in steps[:-1]], steps[-1][1]
     bayes = type(last) is naive_bayes.GaussianNB
-    joins = [step for step in first if type(step) in {compose.TransformerUnion, preprocessing.OneHotEncoder}]
     wrong = None if bayes else _wrong_model(last, task)
     if wrong is None and not bayes:
         wrong = _wrong_numbers(last) or _wrong_optimizer(last) or _wrong_rates(last)
-    if joins and not bayes:
+    if any(type(step) in JOINS for step in first):
         return wrong or _by_branches(steps, layout)
-    return wrong or _wrong_steps(steps[:-1]) or _wrong_features(steps[0][1], layout) or _plain(steps, layout)
+    return wrong or wrong_steps(steps[:-1]) or wrong_features(steps[0][1], layout) or _plain(steps, layout)
+
+
+def _by_branches(steps: list[tuple[str | None, Any]], layout: Layout) -> Found | str:
+    """Return what is compiled where there are encoders of categories."""
+    by, (model, last) = branched(steps[:-1], layout), steps[-1]
+    if isinstance(by, str):
+        return by
+    linear = None if type(last) is naive_bayes.GaussianNB else _linear(last)
+    return Found((), None, whole=False, ahead=(), scaler=None, scaling=codes.AHEAD, model=model, linear=linear,
+                 branches=by[0], union=by[1])  # fmt: skip
 
 
 def _plain(steps: list[tuple[str | None, Any]], layout: Layout) -> Found:
@@ -129,78 +121,6 @@ def _plain(steps: list[tuple[str | None, Any]], layout: Layout) -> Found:
         model=last_name,
         linear=None if bayes else _linear(last),
     )
-
-
-def named_steps(part: Any) -> Mapping[str, Any]:
-    """Return the steps of a pipeline by their names; a part that is none is its one step."""
-    steps: Mapping[str, Any] = part.steps if type(part) is compose.Pipeline else {type(part).__name__: part}
-    return steps
-
-
-def branch_steps(model: Any, found: Found, branch: Branch) -> Mapping[str, Any]:
-    """Return the steps of a branch, by their names."""
-    return model.steps if branch.part is None else named_steps(model.steps[found.union].transformers[branch.part])
-
-
-def _by_branches(steps: list[tuple[str | None, Any]], layout: Layout) -> Found | str:
-    """Return what is compiled where there are encoders of categories. River's union has its last keys first."""
-    (union, first), (model, last) = steps[0], steps[-1]
-    parts: dict[str | None, Any] = {None: dict(steps[:-1])}
-    if type(first) is compose.TransformerUnion:
-        if len(steps) > 2:  # noqa: PLR2004 - the union and the model
-            return "steps between a union and the model are not compiled"
-        parts = {name: named_steps(part) for name, part in reversed(first.transformers.items())}
-    branches = [_branch(name, part, layout) for name, part in parts.items()]
-    found = tuple([each for each in branches if isinstance(each, Branch)])
-    for wrong in branches:
-        if isinstance(wrong, str):
-            return wrong
-    for hot in (True, False):
-        names = [name for each in found if (each.hot is not None) == hot for name in each.names]
-        if len(set(names)) < len(names):
-            return "a union with a feature in two of its branches is not compiled"
-    return Found((), None, whole=False, ahead=(), scaler=None, scaling=codes.AHEAD, model=model,
-                 linear=_linear(last), branches=found, union=None if None in parts else union)  # fmt: skip
-
-
-def _branch(part: str | None, steps: Mapping[Any, Any], layout: Layout) -> Branch | str:
-    """Return a branch, or why it is not compiled."""
-    (first_name, first), *_ = steps.items()
-    (last_name, last) = list(steps.items())[-1]
-    hot = type(last) is preprocessing.OneHotEncoder
-    scalers = {name: step for name, step in steps.items() if type(step) not in SELECTIONS and step is not last}
-    selects = type(first) in SELECTIONS
-    names = chosen(first, layout)
-    if hot:
-        wrong = "scalers ahead of OneHotEncoder are not compiled" if scalers else _wrong_hot(last, names, layout)
-    else:
-        wrong = _wrong_features(first, layout)
-    wrong = wrong or _wrong_steps([(name, step) for name, step in steps.items() if not hot or step is not last])
-    ahead = () if hot else tuple([name for name, step in steps.items() if type(step) not in SELECTIONS])
-    whole = type(first) is compose.Select
-    return wrong or Branch(part, names, first_name if selects else None, whole, ahead, last_name if hot else None)
-
-
-def _wrong_hot(encoder: Any, names: Sequence[str], layout: Layout) -> str | None:
-    if encoder.categories is not None:
-        return "OneHotEncoder with categories is not compiled"
-    if unknown := [name for name in names if name not in layout.features]:
-        return f"Select of what is no feature is not compiled ({', '.join(sorted(map(str, unknown)))})"
-    numbers = [name for name in names if name in layout.numbers]
-    return f"OneHotEncoder of numbers is not compiled ({', '.join(numbers)})" if numbers else None
-
-
-def chosen(first: Any, layout: Layout) -> tuple[str, ...]:
-    """Return the features that come to what follows a first step, in the order of their keys.
-
-    >>> chosen(compose.Discard("b"), Layout(("a", "b", "c"), ("a", "c")))
-    ('a', 'c')
-    """
-    if type(first) is compose.Select:
-        names: tuple[str, ...] = tuple(first.keys)  # type: ignore[arg-type] # those of features
-        return names
-    gone = first.keys if type(first) is compose.Discard else ()
-    return tuple([name for name in layout.features if name not in gone])
 
 
 def _linear(last: Any) -> Linear:
@@ -230,30 +150,6 @@ def _wrong_model(last: Any, task: str) -> str | None:
         return f"{name} is compiled for the task {expected}, not for {task}"
     if type(last.loss) not in LOSSES or isinstance(last.loss, optim.losses.BinaryLoss) != (task == "binary"):
         return f"{name} with the loss {type(last.loss).__name__} is not compiled"
-    return None
-
-
-def _wrong_steps(first: list[tuple[str | None, Any]]) -> str | None:
-    for place, (_, step) in enumerate(first):
-        name = type(step).__name__
-        if type(step) in SELECTIONS:
-            if place > 0:
-                return f"{name} is compiled only as the first step"
-        elif type(step) not in {preprocessing.StandardScaler, preprocessing.MinMaxScaler}:
-            return f"{name} is not compiled"
-        elif step.window_size is not None:
-            return f"{name} with a window_size is not compiled"
-    return None
-
-
-def _wrong_features(first: Any, layout: Layout) -> str | None:
-    if type(first) is compose.Select:
-        unknown = [name for name in first.keys if name not in layout.features]
-        if unknown:
-            return f"Select of what is no feature is not compiled ({', '.join(sorted(map(str, unknown)))})"
-    others = [name for name in chosen(first, layout) if name in layout.others]
-    if others:
-        return f"features that are no numbers are not compiled ({', '.join(others)})"
     return None
 
 

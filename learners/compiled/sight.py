@@ -31,6 +31,18 @@ class Sight:
         """Go back to where it was."""
         self.order, self._rest = kept
 
+    def move(self, places: np.ndarray, width: int) -> None:
+        """Go on with more features, in which each has another column: the one at its old one in `places`.
+
+        >>> sight = Sight(2)
+        >>> sight.see(np.array([[np.nan, 1.0]]))
+        >>> sight.move(np.array([1, 2]), 3)
+        >>> sight.order, sight.kept()[1].tolist()
+        ([2], [0, 1])
+        """
+        self.order = places[self.order].tolist()
+        self._rest = np.setdiff1d(np.arange(width), self.order)
+
     def see(self, numbers: np.ndarray, which: np.ndarray | None = None) -> None:
         """Take in events, NaN where a feature is missing: all of them, or those that are true in `which`."""
         if not self._rest.size:

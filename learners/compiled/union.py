@@ -1,4 +1,4 @@
-"""A union of branches ahead of a linear model: selected features that are scaled, and categories one-hot.
+"""A union of branches ahead of a model: selected features that are scaled, and categories one-hot.
 
 An encoder makes a column of each category, in the order of the keys of what river's model is given; columns come as
 categories do. River's union has the keys of its last transformer first. What an encoder knows depends on nothing after
@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 
 from learners.compiled.ahead import Steps
-from learners.compiled.recognition import Branch, Found, branch_steps, chosen
+from learners.compiled.branches import COLUMNS_MAX, WORDS, Branch, branch_steps, chosen
+from learners.compiled.recognition import Found
 from learners.table import Layout, Table
-
-COLUMNS_MAX = 1024
-"""With more categories than these, river's dicts of the few that an event has cost less than columns of all."""
 
 CELLS_MAX = 500_000
 """Numbers of one part of a batch."""
@@ -25,8 +23,7 @@ CELLS_MAX = 500_000
 EVENTS_MIN = 64
 """Events of one part, however many columns there are."""
 
-TYPES = {str, bool, type(None)}
-"""Categories of these types are told apart by `==` as their names are."""
+TYPES = WORDS | {type(None)}
 
 
 class Hot:
@@ -42,20 +39,23 @@ class Hot:
     def load(self, steps: Mapping[str, Any]) -> bool:
         """Take the state over; return whether it can be gone on with."""
         encoder, features = steps[self._hot], self._branch.names
-        self._drops, self._first = encoder.drop_zeros, encoder.drop_first
+        self._drops, self._first, self._fixed = encoder.drop_zeros, encoder.drop_first, encoder.categories is not None
         self._keys: dict[str, dict[Any, str]] = {name: {} for name in features}
         self._learned: dict[str, tuple[str, Any]] = {}
         self._fresh: dict[str, tuple[str, Any, int]] = {}
-        known = {} if self._drops else encoder.values
-        if not set(known) <= set(features):
+        known = {} if self._drops and not self._fixed else encoder.values
+        if not (set(features) <= set(known) if self._fixed else set(known) <= set(features)):
             return False
         by_key = {f"{name}_{value}": (name, value) for name, values in known.items() for value in values}
-        whole = sum(map(len, known.values())) == len(by_key) == len(encoder._zero_dict)  # noqa: SLF001 - river's order
-        for key in encoder._zero_dict if whole else ():  # noqa: SLF001 - as above
-            if key not in by_key or type(by_key[key][1]) not in TYPES:
+        zeros = by_key if self._drops else encoder._zero_dict  # noqa: SLF001 - river's order
+        whole = sum(map(len, known.values())) == len(by_key) == len(zeros)
+        for key in zeros if whole else ():
+            if key not in by_key or type(by_key[key][1]) not in WORDS:
                 return False
-            name, value = self._learned[key] = by_key[key]
-            self._keys[name][value] = key
+            name, value = by_key[key]
+            self._keys.get(name, {})[value] = key
+            if not self._drops:
+                self._learned[key] = name, value
         self._order()
         selected = self._branch.selected
         return whole and (selected is None or chosen(steps[selected], self._layout) == features)
@@ -85,7 +85,8 @@ class Hot:
 
     def _meet(self, columns: Mapping[str, Sequence[Any]], ws: np.ndarray) -> bool:
         """Make columns for categories that come first; return whether that can be."""
-        met = {name: set(values) - self._keys[name].keys() - {None} for name, values in columns.items()}
+        open_to = {} if self._fixed else columns
+        met = {name: set(values) - self._keys[name].keys() - {None} for name, values in open_to.items()}
         count = len(self.names) + sum(map(len, met.values()))
         self._full = count > COLUMNS_MAX
         if self._full:
@@ -95,7 +96,7 @@ class Hot:
             return False
         for name, keys in new.items():
             self._keys[name].update(keys)
-        self._fresh = {} if self._drops else self._begun(columns, ws)
+        self._fresh = {} if self._drops else self._begun(open_to, ws)
         if count > len(self.names) or self._fresh:
             self._order()
         return True
@@ -176,7 +177,7 @@ class Union:
         return self._named() and all(fits)
 
     def _pairs(self, model: Any) -> list[tuple[Steps | Hot, Mapping[str, Any]]]:
-        steps = [branch_steps(model, self._found, each) for each in self._found.branches]
+        steps = [branch_steps(model, self._found.union, each) for each in self._found.branches]
         return list(zip(self._parts, steps, strict=True))
 
     def _named(self) -> bool:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from learners.compiled import Engine, engine_for, hindrance
 from learners.compiled import union as compiled_union
+from learners.compiled.branches import COLUMNS_MAX
 from learners.recipe import read_recipe
 from learners.table import Layout, Table
 from tests.bits import bits
@@ -25,6 +26,9 @@ LAYOUT = Layout(("a", "c", "b", "d", "e"), ("a", "b"))
 pytestmark = pytest.mark.usefixtures("compiled_code")
 HOT = ["OneHotEncoder()", "OneHotEncoder(drop_zeros=True)", "OneHotEncoder(drop_first=True)"]
 HOT += ["OneHotEncoder(drop_zeros=True, drop_first=True)"]
+CATEGORIES = {"c": "{'v3', 'v0', 'v9', 'never'}", "d": "{True}", "e": "{'x', '', 'é'}"}
+MORE = "'q': {'a', 'b'}"
+"""Categories of what is no feature here: columns of zeros."""
 NUMBERS = ["compose.Select('a', 'b')", "compose.Select('b')", "compose.Discard('c', 'd', 'e')"]
 
 
@@ -32,8 +36,12 @@ NUMBERS = ["compose.Select('a', 'b')", "compose.Select('b')", "compose.Discard('
 def unions(draw: Any) -> str:
     """Notation of what comes before a model: categories, perhaps beside numbers."""
 
-    def hot(names: str) -> str:
-        return f"(compose.{names} | preprocessing.{draw(st.sampled_from(HOT))})"
+    def hot(names: str, which: str = "cde") -> str:
+        encoder = draw(st.sampled_from(HOT))
+        if draw(st.sampled_from([False, False, True])):
+            given = [f"'{each}': {CATEGORIES[each]}" for each in which] + [MORE] * ("c" in which)
+            encoder = encoder.replace("(", f"({{{', '.join(given)}}}, ")
+        return f"(compose.{names} | preprocessing.{encoder})"
 
     numbers = draw(st.sampled_from(NUMBERS))
     for each in draw(st.lists(st.sampled_from(["StandardScaler()", "MinMaxScaler()"]), max_size=2)):
@@ -42,7 +50,8 @@ def unions(draw: Any) -> str:
     if draw(st.booleans()):
         branches.append(hot("Discard('a', 'b')"))
     else:
-        branches += [hot("Select('c')"), hot(draw(st.sampled_from(["Select('d', 'e')", "Discard('a', 'b', 'c')"])))]
+        rest = draw(st.sampled_from(["Select('d', 'e')", "Discard('a', 'b', 'c')"]))
+        branches += [hot("Select('c')", "c"), hot(rest, "de")]
     which = draw(st.sampled_from(["all", "all", "all", "hot"]))
     branches = [hot("Discard('a', 'b')")] if which == "hot" else draw(st.permutations(branches))
     return f"({' + '.join(branches)}) | " if len(branches) > 1 else f"{branches[0][1:-1]} | "
@@ -160,16 +169,22 @@ ENCODED = "(compose.Select('c') | preprocessing.OneHotEncoder())"
 SCALES = "(compose.Select('a') | preprocessing.StandardScaler())"
 
 
+def given(values: str, feature: str = "d") -> str:
+    return f"(compose.Select('d') | preprocessing.OneHotEncoder({{'{feature}': {values}}}))"
+
+
 @pytest.mark.parametrize(
     ("steps", "why"),
     [
         (f"({SCALES} + {ENCODED})", None),
         ("compose.Discard('a', 'b') | preprocessing.OneHotEncoder()", None),
         ("preprocessing.OneHotEncoder()", "OneHotEncoder of numbers is not compiled (a, b)"),
-        (
-            f"({SCALES} + (compose.Select('d') | preprocessing.OneHotEncoder(categories={{'d': {{True}}}})))",
-            "categories",
-        ),
+        (f"({SCALES} + {given('{True, False}')})", None),
+        (f"({SCALES} + {given('{1}')})", "categories that are neither text nor truths"),
+        (f"({SCALES} + {given('[True]')})", "categories that are no sets by feature"),
+        (f"({SCALES} + {given('{True, ' + repr('True') + '}')})", "categories that share a name"),
+        (f"({SCALES} + {given('{True}', 'e')})", "categories, but none of d, is not compiled"),
+        (f"({SCALES} + {given(repr({str(n) for n in range(1025)}))})", "up to 1024 of them, not 1025"),
         (f"({SCALES} + compose.Select('c'))", "features that are no numbers are not compiled (c)"),
         (f"({SCALES} + compose.Select('a', 'b'))", "a union with a feature in two of its branches is not compiled"),
         (f"({SCALES} + {ENCODED}) | {SCALED}".removesuffix(" | "), "steps between a union and the model"),
@@ -184,7 +199,7 @@ def test_which_unions_are_compiled_is_told(steps: str, why: str | None) -> None:
 
 def test_too_many_categories_are_left_to_river() -> None:
     _, engine = made(f"{ENCODED} | {MODEL}", "binary")
-    count = compiled_union.COLUMNS_MAX + 1
+    count = COLUMNS_MAX + 1
     others = {"c": [f"v{n}" for n in range(count)], "d": [True] * count, "e": ["x"] * count}
     xs = Table(LAYOUT, np.ones((count, 2)), others)
     assert engine.run(xs[1:], [True] * (count - 1), None) is not None

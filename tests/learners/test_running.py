@@ -192,15 +192,23 @@ def test_scores_are_compiled_once_events_are_many_whoever_runs_the_model() -> No
 
 
 MIXED = Layout(("a", "c", "b"), ("a", "b"))
-UNION = (
-    "((compose.Select('a', 'b') | preprocessing.StandardScaler()) + (compose.Select('c') | preprocessing."
-    "OneHotEncoder({}))) | linear_model.LogisticRegression(optimizer=optim.FTRLProximal())"
-)
+UNION = "((compose.Select('a', 'b') | preprocessing.StandardScaler()) + (compose.Select('c') | preprocessing.{})) | {}"
+FTRL = "linear_model.LogisticRegression(optimizer=optim.FTRLProximal())"
+BAYES = "naive_bayes.GaussianNB()"
 
 
 @pytest.mark.parametrize("delay", [None, 30])
-@pytest.mark.parametrize("how", ["", "drop_zeros=True"])
-def test_categories_in_rows_columns_and_both_in_turns_give_the_same(how: str, delay: int | None) -> None:
+@pytest.mark.parametrize(
+    ("encoder", "last"),
+    [
+        ("OneHotEncoder()", FTRL),
+        ("OneHotEncoder(drop_zeros=True)", FTRL),
+        ("OneHotEncoder({'c': {'k0', 'k3', 'k7'}})", FTRL),
+        ("OneHotEncoder()", BAYES),
+        ("OneHotEncoder(drop_zeros=True)", BAYES),
+    ],
+)
+def test_categories_in_rows_columns_and_both_in_turns_give_the_same(encoder: str, last: str, delay: int | None) -> None:
     from learners import LabelPolicy  # noqa: PLC0415
 
     chance = random.Random(5)
@@ -210,7 +218,7 @@ def test_categories_in_rows_columns_and_both_in_turns_give_the_same(how: str, de
     ys = [x["a"] + 2 * len(x["c"]) + chance.gauss(0, 4) > 8 for x in xs]
     making = {"features": MIXED.features, "metrics": METRICS["binary"], "window": 50}
     policy = None if delay is None else LabelPolicy()
-    recipe = read_recipe(UNION.format(how), "binary")
+    recipe = read_recipe(UNION.format(encoder, last), "binary")
     ways = [Learner.new(recipe, labels=policy, **making) for _ in range(3)]  # type: ignore[arg-type]
     place, compiled = 0, set()
     while place < len(xs):

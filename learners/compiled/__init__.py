@@ -18,7 +18,10 @@ from learners.compiled.inputs import ALL
 from learners.compiled.library import LIBRARIES, Library, loaded, on_disk, ready
 from learners.table import Column, Layout, Table
 
-MODULES = ("powers", "scaling_kernel", "linear_kernel", "bayes_kernel")
+MODULES = (
+    *("powers", "scaling_kernel", "linear_kernel", "bayes_kernel"),
+    *("split_kernel", "leaf_kernel", "tree_kernel"),
+)
 LIBRARY = Library("engines", *(f"learners.compiled.{each}" for each in MODULES))
 
 
@@ -70,6 +73,8 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     from learners.compiled.bayes import BayesEngine  # noqa: PLC0415 - as above
     from learners.compiled.linear import LinearEngine  # noqa: PLC0415
     from learners.compiled.recognition import recognise  # noqa: PLC0415
+    from learners.compiled.tree import TreeEngine  # noqa: PLC0415
+    from learners.compiled.tree_options import TREE  # noqa: PLC0415
 
     found = recognise(model, layout, task)
     if isinstance(found, str):
@@ -77,7 +82,11 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     if not LIBRARY.ready():
         return LIBRARY.why
     linear = found.linear
-    engine = BayesEngine(found, layout) if linear is None else LinearEngine(found, linear, layout)
+    engine: Engine
+    if linear is not None:
+        engine = LinearEngine(found, linear, layout)
+    else:
+        engine = (TreeEngine if type(found.last(model)) is TREE else BayesEngine)(found, layout)
     engine.load(model)
     return engine
 

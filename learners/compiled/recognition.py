@@ -14,6 +14,7 @@ from river import compose, linear_model, naive_bayes, optim, preprocessing
 from learners.compiled import codes
 from learners.compiled.branches import JOINS, SELECTIONS, Branch, branched, chosen, wrong_features, wrong_steps
 from learners.compiled.inputs import WHOLE_MAX
+from learners.compiled.tree_options import TREE, wrong_tree
 from learners.table import Layout
 
 LOSSES: dict[type, tuple[str, ...]] = {
@@ -59,8 +60,8 @@ class Found:
     `selected`: the step that selects or discards features; with `whole` river raises where one is missing. `ahead`:
     scalers that go ahead of the model. `scaler`: the one that a linear model has within, in the way `scaling` (see
     `codes`). `model` is None for a model that stands alone. `names` are in the order of the keys of what river's model
-    is given. `linear` is None for a GaussianNB. Where there are encoders, what comes to the model comes by `branches`,
-    in the order of their keys; `union` is the name of that step, if there is one.
+    is given. `linear` is None for GaussianNB and trees. Where there are encoders, what comes to the model comes by
+    `branches`, in the order of their keys; `union` is the name of that step, if there is one.
     """
 
     names: tuple[str, ...]
@@ -83,11 +84,13 @@ def recognise(model: Any, layout: Layout, task: str) -> Found | str:
     """Return what is to be compiled, or why nothing is."""
     steps = _steps(model)
     first, last = [step for _, step in steps[:-1]], steps[-1][1]
-    bayes = type(last) is naive_bayes.GaussianNB
+    bayes = type(last) in {naive_bayes.GaussianNB, TREE}
     wrong = None if bayes else _wrong_model(last, task)
+    wrong = wrong_tree(last, layout.features) if type(last) is TREE else wrong
     if wrong is None and not bayes:
         wrong = _wrong_numbers(last) or _wrong_optimizer(last) or _wrong_rates(last)
     if any(type(step) in JOINS for step in first):
+        wrong = wrong or ("a tree behind a union or OneHotEncoder is not compiled" if type(last) is TREE else None)
         return wrong or _by_branches(steps, layout)
     return wrong or wrong_steps(steps[:-1]) or wrong_features(steps[0][1], layout) or _plain(steps, layout)
 
@@ -105,7 +108,7 @@ def _by_branches(steps: list[tuple[str | None, Any]], layout: Layout) -> Found |
 def _plain(steps: list[tuple[str | None, Any]], layout: Layout) -> Found:
     """Return what is compiled where numbers are scaled, one step after the other."""
     (first_name, first), (last_name, last) = steps[0], steps[-1]
-    bayes, selects = type(last) is naive_bayes.GaussianNB, type(first) in SELECTIONS
+    bayes, selects = type(last) in {naive_bayes.GaussianNB, TREE}, type(first) in SELECTIONS
     scalers = [(str(name), step) for name, step in steps[selects:-1]]
     within = not bayes and [type(step) for _, step in scalers] == [preprocessing.StandardScaler]
     scaling = codes.PLAIN if not scalers else codes.AHEAD

@@ -260,7 +260,7 @@ def test_elec2_has_the_published_accuracy() -> None:
 
 
 REASONS = {
-    "tree.HoeffdingTreeClassifier()": "HoeffdingTreeClassifier is not compiled",
+    "tree.ExtremelyFastDecisionTreeClassifier()": "ExtremelyFastDecisionTreeClassifier is not compiled",
     "preprocessing.Normalizer() | linear_model.LogisticRegression()": "Normalizer is not compiled",
     "preprocessing.StandardScaler(window_size=9) | linear_model.LogisticRegression()": (
         "StandardScaler with a window_size is not compiled"

@@ -127,7 +127,7 @@ def test_why_river_runs_a_model_is_told() -> None:
 
     assert why(LOGISTIC) is None
     assert why(LOGISTIC, at_question=True) == "its unsupervised parts learn when it is asked"
-    assert "HoeffdingTreeClassifier" in str(why("tree.HoeffdingTreeClassifier()"))
+    assert "SGTClassifier" in str(why("tree.SGTClassifier()"))
 
 
 def later(learner: Learner, xs: Any, ys: Any, moments: range) -> None:

@@ -56,7 +56,7 @@ class Span:
     start: int
     stop: int
     offsets: list[int]
-    values: list[bytes]
+    values: Sequence[bytes]
     timestamps_ms: Sequence[int | None]
     keys: Sequence[bytes | None]
 

@@ -15,6 +15,7 @@ from stream import decimal_kernel, json_kernel
 from stream.decimal_kernel import NOT, PART
 from stream.fields import LabelReader, limits_of
 from stream.json_kernel import MARK, NUMBER, POSITIVE, TEXT, TRUTH
+from stream.packed import Packed
 from stream.schema import FeatureField, LabelField, Schema
 
 LIBRARY = Library("json", "stream.json_kernel", "stream.decimal_kernel")
@@ -57,13 +58,10 @@ class QuickJson:
 
     def _read(self, events: Sequence[bytes]) -> tuple[Table, Column] | None:
         count, width = len(events), len(self._layout.numbers)
-        stops = np.fromiter(map(len, events), np.int64, count)
-        if count and stops.max() > self._bytes_max:
+        packed = events if isinstance(events, Packed) else Packed.of(events)
+        if count and packed.lengths().max() > self._bytes_max:
             return None
-        stops += 1
-        np.cumsum(stops, out=stops)
-        stops -= 1
-        text = np.frombuffer(b"\n".join((*events, b"")), dtype=np.uint8)
+        text, stops = packed.arrays()
         out = np.empty((count, width + 1))
         self._notes[MARK] = NOT
         read = json_kernel.read(

@@ -79,13 +79,13 @@ def test_a_process_that_reads_a_file_loads_nothing_that_learns(tmp_path: Path) -
         course = lay_out(model, feed, config, Wishes())
     assert course is not None
     pipe, theirs = context.Pipe()
-    following = context.Value("q", 0)
+    following, taken = context.Value("q", 0), context.Value("q", 0)
     found = tmp_path / "modules.json"
     code = (
-        "from stream.backtest.reader import be\nbe(pipe, following)\n"
+        "from stream.backtest.reader import be\nbe(pipe, following, taken)\n"
         f"import json, pathlib, sys\npathlib.Path({str(found)!r}).write_text(json.dumps(list(sys.modules)))"
     )
-    process = context.Process(target=exec, args=(code, {"pipe": theirs, "following": following}))
+    process = context.Process(target=exec, args=(code, {"pipe": theirs, "following": following, "taken": taken}))
     process.start()
     theirs.close()
     pipe.send(Errand(config, course, (0, []), "test"))

@@ -2,7 +2,8 @@
 
 1. Until the other process has begun, this one reads. Then the other takes the next stretch that was not, and all that
    follow: it goes on where it is, and no log is asked to seek.
-2. What is read is the same, whoever reads it: no result changes.
+2. What is read is the same, whoever reads it and whoever judges it: no result changes. As long as this process has
+   nothing to do, it is given records as they are, and decodes and judges them itself.
 3. Only where the gate remembers nothing from one stretch to the next.
 """
 
@@ -22,6 +23,7 @@ from stream.backtest.reading import Reading
 from stream.backtest.spawned import context, unheard
 from stream.errors import LogUnreachable
 from stream.gate import Verdicts
+from stream.log import Batch
 
 LOOK_S = 0.1
 
@@ -36,6 +38,7 @@ class ReadAhead:
         """`first` is the number of the stretch from which on is read."""
         self._errand = errand
         self._following = context.Value("q", first)
+        self._taken = context.Value("q", 0)
         self._theirs: queue.Queue[Any] = queue.Queue(BATCHES_MAX)
 
     @property
@@ -48,10 +51,9 @@ class ReadAhead:
 
         `reading` is this process's own. Raises as `Reading.stretch`.
         """
-        if self._is_mine(place):
-            yield from reading.stretch(self._errand.course.stretches[place])
-        else:
-            yield from self._received(hear)
+        stretch = self._errand.course.stretches[place]
+        found = reading.batches(stretch) if self._is_mine(place) else self._received(hear)
+        return reading.judged(stretch, found)
 
     def _is_mine(self, place: int) -> bool:
         """Take a stretch, unless the other process has taken it with all that follow."""
@@ -61,8 +63,8 @@ class ReadAhead:
                 self._following.value += 1
         return mine
 
-    def _received(self, hear: Hear) -> Iterator[Verdicts]:
-        """Give out the next stretch of the other process."""
+    def _received(self, hear: Hear) -> Iterator[Batch | Verdicts]:
+        """Give out the next stretch of the other process, judged by it or not."""
         while True:
             try:
                 found = self._theirs.get(timeout=LOOK_S)
@@ -75,6 +77,7 @@ class ReadAhead:
                 raise found
             if found is None:
                 return
+            self._taken.value += 1
             yield unpacked(found, rows=not self._errand.columns)
 
     def _listen(self) -> None:
@@ -94,7 +97,7 @@ class ReadAhead:
     def __enter__(self) -> Self:
         self._pipe, theirs = context.Pipe()
         with unheard():
-            self.process = context.Process(target=be, args=(theirs, self._following), daemon=True)
+            self.process = context.Process(target=be, args=(theirs, self._following, self._taken), daemon=True)
             self.process.start()
         theirs.close()
         self._thread = threading.Thread(target=self._listen, daemon=True)

@@ -23,7 +23,8 @@ from stream.collector import collecting_seldom
 from stream.config import Config
 from stream.feed import Feed
 from stream.gate import Verdicts
-from stream.log import Batch
+from stream.log import Batch, Span
+from stream.packed import Packed
 from stream.schedule import events_max
 from stream.sources import open_feed
 
@@ -42,19 +43,29 @@ class Errand:
     columns: bool = True
 
 
+HUNGRY = 2
+"""With fewer batches than that in its hands, the other process has soon nothing to do."""
+
+
 @collecting_seldom()
-def be(pipe: Any, following: Any) -> None:
-    """Be the process that reads: from the stretch on that is the next one when it has begun."""
+def be(pipe: Any, following: Any, taken: Any) -> None:
+    """Be the process that reads: from the stretch on that is the next one when it has begun.
+
+    `taken` is how many batches the other process has taken. While it waits for more, it is given records as they are.
+    """
     begun()
     try:
         errand: Errand = pipe.recv()
         quick_json.LIBRARY.ready()  # no model is compiled here, which would bring it along
         stretches = errand.course.stretches
         with closing(open_feed(errand.config, until_end=True, group=errand.group)) as feed:
-            reading = _reading(errand, feed)
+            reading, given, plain = _reading(errand, feed), 0, _is_plain(errand)
             for place in range(_take_all(following), len(stretches)):
-                for verdicts in reading.stretch(stretches[place]):
-                    _send(pipe, _packed(verdicts))
+                judge = reading.judge(stretches[place])
+                for batch in reading.batches(stretches[place]):
+                    hungry = plain and given < taken.value + HUNGRY
+                    _send(pipe, _bare(batch) if hungry else _packed(judge(batch)))
+                    given += 1
                 _send(pipe, None)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # nobody waits for it
@@ -66,6 +77,11 @@ def _reading(errand: Errand, feed: Feed) -> Reading:
     """Return what reads: in columns, which are quick to make and to hand over; in batches as they are learned."""
     most = events_max(columns=errand.columns)
     return Reading(errand.course, feed, errand.config, errand.entries, WhatIf(), columns=True, most=most)
+
+
+def _is_plain(errand: Errand) -> bool:
+    """Tell whether nobody asks for more of a record than its bytes, and all are decoded into columns."""
+    return errand.columns and not errand.entries[1]
 
 
 def _take_all(following: Any) -> int:
@@ -80,11 +96,34 @@ def _send(pipe: Any, what: Any) -> None:
     pipe.send_bytes(pickle.dumps(what, protocol=5))
 
 
+def _bare(batch: Batch) -> Batch:
+    """Return a batch with what is needed to judge it: values and offsets."""
+    return replace(batch, spans=tuple(_reduced(span, Packed.of(span.values)) for span in batch.spans))
+
+
+def _reduced(span: Span, values: Sequence[bytes]) -> Span:
+    """Return a span with these values, and nothing of its records but their offsets."""
+    return Span(span.partition, span.start, span.stop, _short(span.offsets), values, [], [])
+
+
+def _short(offsets: list[int]) -> Any:
+    """Return offsets, which rise, as a range where none is missing."""
+    dense = len(offsets) > 1 and offsets[-1] - offsets[0] + 1 == len(offsets)
+    return range(offsets[0], offsets[-1] + 1) if dense else offsets
+
+
+def _restored(span: Span) -> Span:
+    """Return a reduced span as others expect it: what is not known of its records is None."""
+    nothing = [None] * len(span.values)
+    return replace(span, offsets=list(span.offsets), timestamps_ms=nothing, keys=nothing)
+
+
 def _packed(verdicts: Verdicts) -> tuple[Any, ...]:
     """Return verdicts as plain values and arrays; of the records only where they stood."""
     table, ys = verdicts.xs, verdicts.ys
-    spans = (replace(span, values=[], timestamps_ms=[], keys=[]) for span in verdicts.batch.spans)
-    told = replace(verdicts, batch=Batch(tuple(spans)), xs=[], ys=[])
+    spans = tuple(_reduced(span, ()) for span in verdicts.batch.spans)
+    offsets = [(partition, _short(each)) for partition, each in verdicts.offsets]
+    told = replace(verdicts, batch=Batch(spans), offsets=offsets, xs=[], ys=[])
     if isinstance(table, Table):
         xs: Any = (table.layout, table.numbers, table.others)
     else:
@@ -92,9 +131,13 @@ def _packed(verdicts: Verdicts) -> tuple[Any, ...]:
     return told, xs, ys.array if isinstance(ys, Column) else ys
 
 
-def unpacked(found: tuple[Any, ...], *, rows: bool = False) -> Verdicts:
-    """Return the verdicts that the other process packed, their examples in `rows` if they are to be."""
+def unpacked(found: Batch | tuple[Any, ...], *, rows: bool = False) -> Batch | Verdicts:
+    """Return the batch, or the verdicts, that the other process packed; examples in `rows` if they are to be."""
+    if isinstance(found, Batch):
+        return replace(found, spans=tuple(map(_restored, found.spans)))
     told, xs, ys = found
+    batch = Batch(tuple(map(_restored, told.batch.spans)))
+    told = replace(told, batch=batch, offsets=[(partition, list(each)) for partition, each in told.offsets])
     table = Table(*xs) if isinstance(xs, tuple) else xs
     labels = ys if isinstance(ys, list) else Column(ys)
     whole: Verdicts = replace(told, xs=list(table) if rows else table, ys=list(labels) if rows else labels)

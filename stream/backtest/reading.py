@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from store.entries import Entry
@@ -57,15 +57,35 @@ class Reading:
         return read if self.applied is None else self.applied.reorder(read)
 
     def stretch(self, stretch: Stretch) -> Iterator[Verdicts]:
-        """Give out what is accepted of a stretch, in order. Raises `NotEqual` if the log is not what it was."""
+        """Give out what is accepted of a stretch, in order. Raises as `judged`."""
+        return self.judged(stretch, self.batches(stretch))
+
+    def batches(self, stretch: Stretch) -> Iterator[Batch]:
+        """Give out the records of a stretch, in order."""
+        if stretch.ends is not None and not stretch.recorded:
+            return self._poll(stretch)
+        batches = read_segment(self._feed, stretch.segment, stretch.position, events_max=self._events_max)
+        return batches if self.applied is None else map(self.applied.skip, batches)
+
+    def judge(self, stretch: Stretch) -> Callable[[Batch], Verdicts]:
+        """Return what judges the batches of a stretch."""
         if stretch.recorded:
-            judged = self._as_recorded(stretch)
-        else:
-            if stretch.beside is not None:
-                self.recall(stretch.beside)
-            batches = self._poll(stretch) if stretch.ends is not None else self._read(stretch)
-            judged = (self._today.judge(batch, self._held({}, batch)) for batch in batches)
-        return judged if self.applied is None else map(self.applied.change, judged)
+            reasons = reasons_of(stretch.segment)
+            return lambda batch: self._again.replay(batch, self._held(reasons, batch))
+        if stretch.beside is not None:
+            self.recall(stretch.beside)
+        return lambda batch: self._today.judge(batch, self._held({}, batch))
+
+    def judged(self, stretch: Stretch, batches: Iterable[Batch | Verdicts]) -> Iterator[Verdicts]:
+        """Judge the batches of a stretch, all but those that are; raise `NotEqual` if the log is not what it was."""
+        judge, read, held = self.judge(stretch), 0, 0
+        for batch in batches:
+            verdicts = batch if isinstance(batch, Verdicts) else judge(batch)
+            read += len(verdicts.batch)
+            held += len(verdicts.held)
+            yield verdicts if self.applied is None else self.applied.change(verdicts)
+        if stretch.recorded and self.applied is None:
+            _check(stretch, read, held)
 
     def recall(self, beside: Mapping[str, Any]) -> None:
         """Let the gate remember what was written."""
@@ -74,10 +94,6 @@ class Reading:
     def remember(self, beside: dict[str, Any]) -> None:
         """Write what the gate remembers into what is kept beside a learner."""
         self._today.memory.write(beside)
-
-    def _read(self, stretch: Stretch) -> Iterator[Batch]:
-        batches = read_segment(self._feed, stretch.segment, stretch.position, events_max=self._events_max)
-        return batches if self.applied is None else map(self.applied.skip, batches)
 
     def _held(self, reasons: Recorded, batch: Batch) -> Recorded:
         """Return what of a batch is to be held: what was, and what is held back."""
@@ -88,24 +104,6 @@ class Reading:
             back = {offset: fault.reason for offset, fault in self.applied.held(topic, span).items()}
             held[topic, span.partition] = {**held.get((topic, span.partition), {}), **back}
         return held
-
-    def _as_recorded(self, stretch: Stretch) -> Iterator[Verdicts]:
-        reasons, held, read = reasons_of(stretch.segment), 0, 0
-        for batch in self._read(stretch):
-            verdicts = self._again.replay(batch, self._held(reasons, batch))
-            held += len(verdicts.held)
-            read += len(batch)
-            yield verdicts
-        if self.applied is not None:
-            return
-        if stretch.version is not None and read < stretch.segment.events:
-            raise LogLost(
-                f"expected {stretch.segment.events} events of version {stretch.version.version}, found {read}",
-                "the log has deleted some: begin after them, --from v:N or an offset",
-            )
-        expected = sum(stretch.segment.has_read(hold) for hold in stretch.segment.holds)
-        if held != expected:
-            raise NotEqual(f"the log changed: expected {expected} held events, found {held}")
 
     def _poll(self, stretch: Stretch) -> Iterator[Batch]:
         """Merge records of both logs by their times, up to the ends."""
@@ -121,6 +119,18 @@ class Reading:
             if batch:
                 yield batch if self.applied is None else self.applied.skip(batch)
         feed.ends = None
+
+
+def _check(stretch: Stretch, read: int, held: int) -> None:
+    """Raise unless so many events were read and held when the stretch was read live."""
+    if stretch.version is not None and read < stretch.segment.events:
+        raise LogLost(
+            f"expected {stretch.segment.events} events of version {stretch.version.version}, found {read}",
+            "the log has deleted some: begin after them, --from v:N or an offset",
+        )
+    expected = sum(stretch.segment.has_read(hold) for hold in stretch.segment.holds)
+    if held != expected:
+        raise NotEqual(f"the log changed: expected {expected} held events, found {held}")
 
 
 def spread(

@@ -8,19 +8,21 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 from learners.table import Column, Table
-from store.entries import Entry
+from store.entries import Change, Entry
+from store.offsets import Offsets
 from store.types import Position
 from stream.backtest import journey, readahead
 from stream.backtest.course import lay_out
 from stream.backtest.range import Wishes
 from stream.backtest.readahead import ReadAhead
-from stream.backtest.reader import Errand
+from stream.backtest.reader import HUNGRY, Errand
 from stream.backtest.reading import Reading
 from stream.backtest.stretch import Course
 from stream.backtest.whatif import WhatIf
@@ -37,6 +39,7 @@ from tests.world import World
 BEGIN_S_MAX = 120.0
 COUNT = 50_000
 ENTRIES: tuple[int, list[Entry]] = (0, [])
+ADDED = Change(1, 1, "suspect", None, "ann", "odd", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 class Silent:
@@ -141,6 +144,45 @@ def test_two_read_what_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
     assert sum(len(stretch["read"]) for stretch in found) == COUNT
 
 
+def test_who_has_nothing_to_do_judges_records_and_who_has_does_not(laid_out: tuple[Config, Course, Feed]) -> None:
+    """What the other process sends before anything is taken are records; then it judges; when all is taken, records."""
+    config, course, feed = laid_out
+    reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
+    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0) as ahead:
+        begun(ahead)
+        assert not ahead._is_mine(0)
+        settle(ahead)
+        sent = list(ahead._received(Silent()))
+        forms = [isinstance(each, Verdicts) for each in sent]
+        assert forms[:HUNGRY] == [False] * HUNGRY
+        assert all(forms[HUNGRY:])
+        assert len(forms) > HUNGRY
+        found = plain(reading.judged(course.stretches[0], sent))
+    assert found == alone(config, course)[0]
+
+
+def test_records_are_not_judged_here_where_they_are_asked_for_more_than_their_bytes(
+    laid_out: tuple[Config, Course, Feed],
+) -> None:
+    config, course, _ = laid_out
+    for errand in (
+        Errand(config, course, ENTRIES, "test", columns=False),
+        Errand(config, course, (1, [Entry(1, "events", {"key": "nobody"}, Offsets(), {}, (ADDED,))]), "test"),
+    ):
+        with ReadAhead(errand, 0) as ahead:
+            begun(ahead)
+            assert not ahead._is_mine(0)
+            assert all(isinstance(each, Verdicts) for each in ahead._received(Silent()))
+
+
+def settle(ahead: ReadAhead) -> None:
+    """Wait until the other process has read all that it may."""
+    before = -1
+    while ahead.waiting != before:
+        before = ahead.waiting
+        time.sleep(0.5)
+
+
 def test_a_process_that_is_killed_is_told(
     laid_out: tuple[Config, Course, Feed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,11 +192,11 @@ def test_a_process_that_is_killed_is_told(
     with ReadAhead(Errand(config, course, ENTRIES, "test"), 0) as ahead:
         list(ahead.stretch(0, reading, Silent()))
         begun(ahead)
-        second = ahead.stretch(1, reading, Silent())
-        next(second)
+        assert not ahead._is_mine(1)
         ahead.process.kill()
         with pytest.raises(LogUnreachable, match="without a word") as told:
-            list(second)
+            for place in range(1, len(course.stretches)):  # what was on its way still comes
+                list(ahead.stretch(place, reading, Silent()))
     assert "--workers 1" in told.value.hint
 
 

@@ -8,61 +8,46 @@ Source: river.forest.ARFClassifier, `predict_proba_one` and `learn_one`; the tes
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from river.utils.random import poisson
 
-from learners.trees import Look, Votes, X, look, most, teach, way
+from learners.pairs import Pair
+from learners.trees import Look, Votes, X, look, most, shares, teach, way
 
 
-class Forest:
-    """Asks and teaches one ARFClassifier, which nobody else changes in the meantime."""
+class Forest(Pair[Sequence[Look]]):
+    """An ARFClassifier."""
 
-    def __init__(self, forest: Any) -> None:
-        self._forest = forest
-        self._x: X | None = None
-        self._looks: Sequence[Look] = ()
-
-    def ask(self, x: X) -> Votes:
-        """Do as `predict_proba_one`."""
-        forest, self._x = self._forest, None
+    def _ask(self, x: X) -> tuple[Votes, Sequence[Look] | None]:
+        forest = self._model
         if not forest.data:
-            first: Votes = forest.predict_proba_one(x)
-            return first
+            return forest.predict_proba_one(x), None
         looks = [look(tree, x) for tree in forest.data]
-        self._x, self._looks = x, looks
-        weighted = not forest.disable_weighted_vote
-        votes: Votes = {}
-        for (answer, *_), metric in zip(looks, forest._metrics, strict=True):
-            worth = metric.get() if weighted else 0.0
-            proba = {label: each * worth for label, each in answer.items()} if worth > 0.0 else answer
-            if votes:
-                for label, each in proba.items():
-                    votes[label] = each + votes.get(label, 0)
-            else:
-                votes.update(proba)
-        total = sum(votes.values())
-        return {label: each / total for label, each in votes.items()} if total > 0 else Counter(votes)  # type: ignore[return-value]
+        answers = [found[0] for found in looks]
+        if not forest.disable_weighted_vote:
+            answers = [_weighted(answer, metric.get()) for answer, metric in zip(answers, forest._metrics, strict=True)]
+        return shares(answers), looks
 
-    def learn(self, x: X, y: Any) -> None:
-        """Do as `learn_one`."""
-        forest = self._forest
+    def _learn(self, x: X, y: Any, found: Sequence[Look] | None) -> None:
+        forest = self._model
         if not forest.data:
             forest.learn_one(x, y)
             return
-        looks = self._looks if x is self._x else ()
-        self._x = None
         for number, tree in enumerate(forest.data):
-            found = looks[number] if looks else look(tree, x)
-            y_pred = most(found[0])
+            seen = look(tree, x) if found is None else found[number]
+            y_pred = most(seen[0])
             forest._metrics[number].update(y, y_pred)
             if times := poisson(forest.lambda_value, forest._rng):
                 if not forest._warning_detection_disabled and (other := forest._background[number]) is not None:
                     teach(other, way(other, x), x, y, times)
-                teach(tree, found, x, y, times)
+                teach(tree, seen, x, y, times)
                 _watch(forest, number, int(not y == y_pred))  # noqa: SIM201 - river's question
+
+
+def _weighted(answer: Votes, worth: float) -> Votes:
+    return {label: vote * worth for label, vote in answer.items()} if worth > 0.0 else answer
 
 
 def _watch(forest: Any, number: int, wrong: int) -> None:

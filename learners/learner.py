@@ -145,7 +145,7 @@ class Learner(Facts):
 
     @property
     def _calls_later(self) -> tuple[Callable[[Any], Any], Callable[[Entry], Any]]:
-        return self.doubt.calls_later(self._predictor.ask, self._parts.learn_revealed)
+        return self.doubt.calls_later(*self._parts.calls_later(self._predictor.ask))
 
     def _answered(self, xs: Sequence[Mapping[str, Any]], raw: Sequence[Any] | Outputs) -> Outputs:
         """Take in what the model answered to the next events: into the digest, and the counts of unusable answers."""

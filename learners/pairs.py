@@ -1,66 +1,52 @@
-"""How a model is asked about an event and then taught it: by river's two calls, or by a pair that shares their work.
+"""A model that is asked about an event, then taught it: what was found when it was asked is remembered until then.
 
-Invariant: answers and state are river's, bit for bit. There is a pair for exact classes of river only, asked and taught
-by their own methods, with the parts that river gives them; for others, and for labels that river copies, none.
+Invariant: answers and state are river's, bit for bit, as long as nobody else teaches the model in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
 
-from river.forest import ARFClassifier
-from river.forest.adaptive_random_forest import BaseTreeClassifier
-from river.metrics import Accuracy
-from river.tree import HoeffdingTreeClassifier
-from river.tree.splitter import GaussianSplitter
-
-from learners.forests import Forest
-from learners.trees import Tree
-
-Ask = Callable[[Any], Any]
-Learn = Callable[[Any, Any], Any]
+Found = TypeVar("Found")
 
 PLAIN = frozenset({bool, int, float, str, type(None)})
-"""Labels of which a deep copy is the label itself."""
+"""Labels of which a deep copy is the label itself: river's trees copy theirs. With another, river goes on alone."""
 
 
-def paired(ask: Ask, learn: Learn, ys: Sequence[Any]) -> tuple[Ask, Learn]:
-    """Return what does as `ask` and `learn` do for events with these labels, as long as nobody else teaches the model.
+class Pair(ABC, Generic[Found]):
+    """Asks and teaches one model. `remember`: nobody else teaches it between a question and the label of that event."""
 
-    >>> paired(print, print, [True]) == (print, print)
-    True
-    """
-    model = _of(ask)
-    kind: type[Any] = type(model)
-    if kind not in (ARFClassifier, HoeffdingTreeClassifier) or _of(learn) is not model:
-        return ask, learn
-    own: tuple[Any, Any] = (kind.predict_proba_one, kind.learn_one)
-    if (getattr(ask, "__func__", None), getattr(learn, "__func__", None)) != own:
-        return ask, learn
-    trees = [model] if kind is HoeffdingTreeClassifier else list(_trees(model))
-    if not _plain(chain(ys, *[tree.classes for tree in trees])):
-        return ask, learn
-    if kind is HoeffdingTreeClassifier:
-        return _pair(Tree(model)) if type(model.splitter) is GaussianSplitter else (ask, learn)
-    known = all(type(tree) is BaseTreeClassifier for tree in trees)
-    usual = model.splitter is None and all(type(each) is Accuracy for each in (model.metric, *model._metrics))
-    return _pair(Forest(model)) if known and usual else (ask, learn)
+    def __init__(self, model: Any, *, remember: bool) -> None:
+        self._model = model
+        self._remember = remember
+        self._plain = True
+        self._x: Any = None
+        self._found: Found | None = None
 
+    def ask(self, x: Any) -> Any:
+        """Do as `predict_proba_one`."""
+        self._x = None
+        if not self._plain:
+            return self._model.predict_proba_one(x)
+        answer, found = self._ask(x)
+        if self._remember:
+            self._x, self._found = x, found
+        return answer
 
-def _of(call: Any) -> Any:
-    return getattr(call, "__self__", None)
+    def learn(self, x: Any, y: Any) -> None:
+        """Do as `learn_one`."""
+        found, self._x = self._found if x is self._x else None, None
+        self._plain = self._plain and type(y) in PLAIN
+        if self._plain:
+            self._learn(x, y, found)
+        else:
+            self._model.learn_one(x, y)
 
+    @abstractmethod
+    def _ask(self, x: Any) -> tuple[Any, Found | None]:
+        """Return what `predict_proba_one` does, with what was found on the way."""
 
-def _pair(both: Tree | Forest) -> tuple[Ask, Learn]:
-    return both.ask, both.learn
-
-
-def _trees(forest: Any) -> Iterator[Any]:
-    yield from forest.data
-    yield from filter(None, forest._background or ())
-
-
-def _plain(labels: Iterable[Any]) -> bool:
-    return PLAIN.issuperset(map(type, labels))
+    @abstractmethod
+    def _learn(self, x: Any, y: Any, found: Found | None) -> None:
+        """Do as `learn_one`, with what was found when the model was asked about x; None if it was not asked last."""

@@ -11,6 +11,7 @@ from typing import Any
 from river import compose
 
 from learners.board import Board
+from learners.calls import paired
 from learners.golden import INPUTS_MAX
 from learners.health import Health
 from learners.pending import Entry, Pending
@@ -96,10 +97,10 @@ class Parts:
         learn, static = self._learn, self.board.rivals.static
         return learn if static is None else static.copying(self.model, learn, self.learned)
 
-    @property
-    def learn_revealed(self) -> Callable[[Entry], Any]:
-        """What is done with a pending event when its label comes."""
-        return self._with_age(self.learn)
+    def calls_later(self, ask: Callable[[Any], Any]) -> tuple[Callable[[Any], Any], Callable[[Entry], Any]]:
+        """Return how the model is asked, and what is done with a pending event when its label comes."""
+        ask, learn = paired(ask, self.learn, remember=False)
+        return ask, self._with_age(learn)
 
     @property
     def learn_alone(self) -> Callable[[Entry], Any]:

@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 
 from river import base, compose
 
+from learners.calls import paired
 from learners.errors import LearnFailed
 from learners.identity import identify
-from learners.pairs import paired
 from learners.parts import Parts
 from learners.predictor import Predictor
 from learners.steps import Seen, go, is_plain, leaves
@@ -90,7 +90,7 @@ class Ahead:
         """Return the raw answers to the next events: see `rounds.predict_then_learn`."""
         raw: list[Any] = []
         keep, feed = raw.append, iter(ys)
-        ask, learn = paired(self._ask, self._learn, ys)
+        ask, learn = paired(self._ask, self._learn)
         try:
             for y, asked, learned in zip(feed, self._asked, self._learned, strict=False):
                 keep(ask(asked))

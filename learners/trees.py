@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from river.proba.gaussian import _HALF_LOG_TAU, Gaussian
 from river.tree.nodes.arf_htc_nodes import (
@@ -32,6 +33,7 @@ from river.tree.splitter import GaussianSplitter
 from river.tree.utils import do_naive_bayes_prediction
 
 from learners.flat import gaussian
+from learners.pairs import Pair
 from learners.splits import attempt
 
 X = Mapping[str, Any]
@@ -50,24 +52,15 @@ _LEAVES = _ADAPTIVE | _BAYES | {LeafMajorityClass, RandomLeafMajorityClass}
 _RANDOM = frozenset({RandomLeafMajorityClass, RandomLeafNaiveBayes, RandomLeafNaiveBayesAdaptive})
 
 
-class Tree:
-    """Asks and teaches one HoeffdingTreeClassifier, which nobody else changes in the meantime."""
+class Tree(Pair[Look]):
+    """A HoeffdingTreeClassifier."""
 
-    def __init__(self, tree: Any) -> None:
-        self._tree = tree
-        self._x: X | None = None
-        self._look: Look | None = None
+    def _ask(self, x: X) -> tuple[Votes, Look]:
+        found = look(self._model, x)
+        return found[0], found
 
-    def ask(self, x: X) -> Votes:
-        """Do as `predict_proba_one`."""
-        self._x, self._look = x, look(self._tree, x)
-        return self._look[0]
-
-    def learn(self, x: X, y: Any) -> None:
-        """Do as `learn_one`."""
-        found = self._look if x is self._x else None
-        self._x = self._look = None
-        teach(self._tree, found or way(self._tree, x), x, y, 1.0)
+    def _learn(self, x: X, y: Any, found: Look | None) -> None:
+        teach(self._model, found or way(self._model, x), x, y, 1.0)
 
 
 def find(tree: Any, x: X) -> tuple[Any, Any]:
@@ -122,7 +115,7 @@ def teach(tree: Any, found: Look, x: X, y: Any, w: float) -> None:
     tree._train_weight_seen_by_model += w
     stats, active = leaf.stats, leaf.splitters is not None
     if active and type(leaf) in _ADAPTIVE:
-        if not stats or most(_by_majority(stats) if majority is None else majority) == y:
+        if not stats or (_commonest(stats) if majority is None else most(majority)) == y:
             leaf._mc_correct_weight += w
         votes = _by_bayes(x, stats, leaf.splitters) if bayes is None else bayes
         if votes and most(votes) == y:
@@ -148,6 +141,21 @@ def most(votes: Votes) -> Any:
     return found
 
 
+def shares(answers: Iterable[Votes]) -> Votes:
+    """Return the sum of the answers of several trees, as shares of it."""
+    votes: Votes = {}
+    for answer in answers:
+        if votes:
+            for label, vote in answer.items():
+                votes[label] = vote + votes.get(label, 0)
+        else:
+            votes.update(answer)
+    total = sum(votes.values())
+    if total > 0:
+        return {label: vote / total for label, vote in votes.items()}
+    return cast("Votes", Counter(votes))  # as river counts
+
+
 def _grow(tree: Any, leaf: Any, above: Any, x: X) -> None:
     """Try to split a leaf that has learned x, if it is time."""
     if leaf.depth >= tree.max_depth:
@@ -170,6 +178,17 @@ def _by_majority(stats: Votes) -> Votes:
     return {label: weight * factor for label, weight in stats.items()}
 
 
+def _commonest(stats: Votes) -> Any:
+    """Return `most` of the votes by majority: two weights may differ where their shares do not."""
+    total = sum(stats.values())
+    factor = 1.0 if total == 0 or math.isnan(total) else 1 / total
+    found = top = None
+    for label, weight in stats.items():
+        if top is None or weight * factor > top:
+            found, top = label, weight * factor
+    return found
+
+
 def _by_bayes(x: X, stats: Votes, splitters: Mapping[str, Any], exp: Any = math.exp) -> Votes:
     """Do as `do_naive_bayes_prediction`, where all observers of x are Gaussian; else let river do it."""
     total = sum(stats.values())
@@ -179,13 +198,22 @@ def _by_bayes(x: X, stats: Votes, splitters: Mapping[str, Any], exp: Any = math.
     for name, splitter in splitters.items():
         if name in x:
             if type(splitter) is not GaussianSplitter:
-                votes: Votes = do_naive_bayes_prediction(x, stats, splitters)  # type: ignore[arg-type]
-                return votes
+                return _by_river(x, stats, splitters)
             observed.append((x[name], splitter._att_dist_per_class))
-    logs = _logs(observed, stats, total)
-    top = max(logs.values())
-    whole = top + math.log(sum([exp(vote - top) for vote in logs.values()]))
-    return {label: exp(vote - whole) for label, vote in logs.items()}
+    votes = _logs(observed, stats, total)
+    top = max(votes.values())
+    shares = 0.0
+    for vote in votes.values():
+        shares += exp(vote - top)
+    whole = top + math.log(shares)
+    for label, vote in votes.items():
+        votes[label] = exp(vote - whole)
+    return votes
+
+
+def _by_river(x: Any, stats: Votes, splitters: Any) -> Votes:
+    votes: Votes = do_naive_bayes_prediction(x, stats, splitters)
+    return votes
 
 
 def _logs(observed: Sequence[tuple[Any, Mapping[Any, Any]]], stats: Votes, total: float, log: Any = math.log) -> Votes:

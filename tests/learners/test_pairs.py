@@ -6,7 +6,7 @@ River's own model is asked and taught event by event, by its own two calls.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from river import forest, metrics, tree
 
 from learners import Learner, read_recipe
+from learners.calls import paired
 from learners.errors import LearnFailed
-from learners.pairs import paired
 from learners.rounds import predict_then_learn
 from tests.bits import bits
 from tests.learners.streams import elec2
 
+Calls = Callable[[Any], tuple[Any, Any]]
 Events = list[tuple[dict[str, Any], Any]]
 
 LEAVES = st.sampled_from(["'nba'", "'nba'", "'nb'", "'mc'"])
@@ -41,6 +42,12 @@ TREE = st.fixed_dictionaries(
         "stop_mem_management": st.just("True"),
     },
 )
+BAG = st.one_of(
+    st.sampled_from(["BaggingClassifier({}, seed=1, n_models=3)", "ADWINBaggingClassifier({}, seed=2, n_models=3)"]),
+    st.tuples(st.sampled_from(["0.002", "0.9"]), st.sampled_from(["bag", "wt", "subag", "me"])).map(
+        lambda each: f"LeveragingBaggingClassifier({{}}, 3, 2, {each[0]}, '{each[1]}', seed=3)"
+    ),
+)
 FOREST = st.fixed_dictionaries(
     {"n_models": st.sampled_from([1, 2, 3]), "seed": st.integers(0, 9)},
     optional={
@@ -56,9 +63,14 @@ FOREST = st.fixed_dictionaries(
 KINDS = st.sampled_from(["numbers", "numbers", "categories", "lacking", "coarse", "odd"])
 
 
-def text_of(name: str, *parameters: dict[str, Any]) -> str:
-    given = {key: value for each in parameters for key, value in each.items()}
-    return f"{name}({', '.join(f'{key}={value}' for key, value in given.items())})"
+TREES = "tree.HoeffdingTreeClassifier"
+
+
+def text_of(several: dict[str, Any] | str | None, each: dict[str, Any]) -> str:
+    """The recipe of a tree, of a forest with these parameters, or of a bag."""
+    name, given = ("forest.ARFClassifier", each | several) if isinstance(several, dict) else (TREES, each)
+    text = f"{name}({', '.join(f'{key}={value}' for key, value in given.items())})"
+    return "ensemble." + several.format(text) if isinstance(several, str) else text
 
 
 def stream(kind: str, labels: Sequence[Any], seed: int, count: int) -> Events:
@@ -74,7 +86,7 @@ def stream(kind: str, labels: Sequence[Any], seed: int, count: int) -> Events:
         if kind == "categories":
             x |= {"c": c, "b": rng.choice("pq") if part < 3 else "new"}
         elif kind == "coarse":
-            x = {name: float(round(value)) for name, value in x.items()}
+            x |= {"a": float(6 + 2 * place + rng.randrange(-6, 4)), "b": float(rng.randrange(12))}  # splits at these
         elif kind == "lacking":
             x = {name: value for name, value in x.items() if rng.random() < 0.8}
         elif kind == "odd":
@@ -90,7 +102,7 @@ def ours(model: Any, events: Events, sizes: Iterator[int]) -> tuple[list[Any], B
         part, size = [], next(sizes)
         part, events = events[:size], events[size:]
         xs, ys = [x for x, _ in part], [y for _, y in part]
-        assert paired(model.predict_proba_one, model.learn_one, ys)[0] != model.predict_proba_one, "there is a pair"
+        assert paired(model.predict_proba_one, model.learn_one)[0] != model.predict_proba_one, "there is a pair"
         try:
             answers += predict_then_learn(model.predict_proba_one, model.learn_one, xs, ys, 0)
         except LearnFailed as failed:
@@ -109,6 +121,18 @@ def rivers(model: Any, events: Events) -> tuple[list[Any], BaseException | None]
             return answers, error
         answers.append(answer)
     return answers, None
+
+
+def apart(model: Any, events: Events, delay: int, calls: Calls) -> list[Any]:
+    """Answers where labels come later, some of them at once; and what the model answers to the first event again."""
+    ask, learn = calls(model)
+    answers, waiting = [], []
+    for number, (x, y) in enumerate(events):
+        answers.append(ask(x))
+        waiting.append((x, y))
+        while waiting and (len(waiting) > delay or number % 5 == 0):
+            learn(*waiting.pop(number % len(waiting)))
+    return [*answers, ask(events[0][0])]
 
 
 def kept(model: Any) -> Any:
@@ -130,7 +154,7 @@ def check(text: str, task: str, events: Events, sizes: Iterator[int]) -> None:
 
 @settings(max_examples=120, deadline=None)
 @given(
-    several=st.none() | FOREST,
+    several=st.none() | FOREST | BAG,
     each=TREE,
     kind=KINDS,
     labels=st.sampled_from([(False, True), ("a", "b", "c"), (1, 2), (True,)]),
@@ -138,10 +162,14 @@ def check(text: str, task: str, events: Events, sizes: Iterator[int]) -> None:
     sizes=st.lists(st.sampled_from([1, 3, 50, 200]), min_size=1, max_size=5),
 )
 def test_a_pair_does_as_river_in_every_bit(
-    several: dict[str, Any] | None, each: dict[str, Any], kind: str, labels: Sequence[Any], seed: int, sizes: list[int]
+    several: dict[str, Any] | str | None,
+    each: dict[str, Any],
+    kind: str,
+    labels: Sequence[Any],
+    seed: int,
+    sizes: list[int],
 ) -> None:
-    name = "tree.HoeffdingTreeClassifier" if several is None else "forest.ARFClassifier"
-    text = text_of(name, each, several or {})
+    text = text_of(several, each)
     task = "binary" if type(labels[0]) is bool else "multiclass"
     check(text, task, stream(kind, labels, seed, 400), iter(sizes * 400))
 
@@ -215,17 +243,35 @@ def changed(model: Any) -> Any:
 )
 def test_what_is_not_known_is_asked_and_taught_by_itself(model: Any) -> None:
     calls = (model.predict_proba_one, model.learn_one)
-    assert paired(*calls, [True]) == calls
+    assert paired(*calls) == calls
 
 
-def test_there_is_no_pair_where_river_would_copy_labels_or_others_are_asked() -> None:
+def test_there_is_no_pair_where_others_are_asked_or_labels_are_copied() -> None:
     model, other = tree.HoeffdingTreeClassifier(), tree.HoeffdingTreeClassifier()
-    for ask, learn, ys in (
-        (model.predict_proba_one, model.learn_one, [(1, 2)]),
-        (model.predict_one, model.learn_one, [True]),
-        (model.predict_proba_one, other.learn_one, [True]),
-        (model.predict_proba_one, refuse, [True]),
+    for ask, learn in (
+        (model.predict_one, model.learn_one),
+        (model.predict_proba_one, other.learn_one),
+        (model.predict_proba_one, refuse),
     ):
-        assert paired(ask, learn, ys) == (ask, learn)
+        assert paired(ask, learn) == (ask, learn)
     model.learn_one({"a": 1.0}, (1, 2))
-    assert paired(model.predict_proba_one, model.learn_one, [True])[0] == model.predict_proba_one
+    assert paired(model.predict_proba_one, model.learn_one)[0] == model.predict_proba_one
+
+
+class Label:
+    """A label that is another when it is copied, and so never the one that river's trees find."""
+
+    def __lt__(self, other: Any) -> bool:
+        return id(self) < id(other)
+
+
+def test_labels_that_river_copies_are_left_to_river() -> None:
+    labels = [Label(), Label()]
+    events = [(x, labels[y]) for x, y in stream("numbers", (0, 1), 1, 60)]
+    river, model = tree.HoeffdingTreeClassifier(), tree.HoeffdingTreeClassifier()
+    for start in range(0, 60, 20):
+        xs, ys = zip(*events[start : start + 20], strict=True)
+        predict_then_learn(model.predict_proba_one, model.learn_one, xs, ys, 0)
+    rivers(river, events)
+    found, expected = ([each._root._mc_correct_weight, each._root._nb_correct_weight] for each in (model, river))
+    assert found == expected

@@ -14,7 +14,6 @@ from itertools import islice
 from operator import length_hint
 from typing import Any
 
-from learners.calls import paired
 from learners.errors import LearnFailed
 from learners.outputs import Outputs
 from learners.pending import Entry, Pending
@@ -82,7 +81,6 @@ def predict_then_learn(
     raw: list[Any] = []
     keep = raw.append
     feed = iter(xs)
-    ask, learn = paired(ask, learn)
     try:
         for x, y in zip(feed, ys, strict=False):
             keep(ask(x))

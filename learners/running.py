@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from learners.bulk import LIBRARY
+from learners.calls import paired
 from learners.compiled import Engine, engine_for, hindrance, loaded, on_disk
 from learners.outputs import Outputs
 from learners.parts import Parts
@@ -129,7 +130,7 @@ class Running:
             prefix = Prefix.of(self._parts)
             self._steps = None if prefix is None else (prefix, prefix.join(self._parts))
         if self._steps is None:
-            return predict_then_learn(self._predictor.ask, self._parts.learn, xs, ys, first)
+            return predict_then_learn(*paired(self._predictor.ask, self._parts.learn), xs, ys, first)
         prefix, ahead = self._steps
         ahead.see(prefix.go(xs))
         return ahead.predict_then_learn(ys, first)

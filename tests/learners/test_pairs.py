@@ -102,9 +102,10 @@ def ours(model: Any, events: Events, sizes: Iterator[int]) -> tuple[list[Any], B
         part, size = [], next(sizes)
         part, events = events[:size], events[size:]
         xs, ys = [x for x, _ in part], [y for _, y in part]
-        assert paired(model.predict_proba_one, model.learn_one)[0] != model.predict_proba_one, "there is a pair"
+        calls = paired(model.predict_proba_one, model.learn_one)
+        assert calls[0] != model.predict_proba_one, "there is a pair"
         try:
-            answers += predict_then_learn(model.predict_proba_one, model.learn_one, xs, ys, 0)
+            answers += predict_then_learn(*calls, xs, ys, 0)
         except LearnFailed as failed:
             return answers, failed.cause
     return answers, None
@@ -271,7 +272,7 @@ def test_labels_that_river_copies_are_left_to_river() -> None:
     river, model = tree.HoeffdingTreeClassifier(), tree.HoeffdingTreeClassifier()
     for start in range(0, 60, 20):
         xs, ys = zip(*events[start : start + 20], strict=True)
-        predict_then_learn(model.predict_proba_one, model.learn_one, xs, ys, 0)
+        predict_then_learn(*paired(model.predict_proba_one, model.learn_one), xs, ys, 0)
     rivers(river, events)
     found, expected = ([each._root._mc_correct_weight, each._root._nb_correct_weight] for each in (model, river))
     assert found == expected

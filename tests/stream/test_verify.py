@@ -33,7 +33,7 @@ def world(tmp_path: Path) -> World:
         world.write_events(f"topic/{partition}.jsonl", events)
     world.configure(
         log="file:topic",
-        learner="tree.HoeffdingTreeClassifier(grace_period=50)",
+        learner="tree.ExtremelyFastDecisionTreeClassifier(grace_period=50)",
         more='[validation]\nmetrics = ["Accuracy", "LogLoss"]\nwindow = 100\n[snapshots]\nevery_events = 900',
     )
     world.train()

@@ -269,11 +269,10 @@ class Learner(Facts):
         Call `doubt.sealed` with the `sound_inputs` of the golden predictions when they are there.
         """
         self._parts.lessons = self.doubt.lessons()
-        self._running.settle()
         parts, digest, points = self._parts, self._digest.hexdigest(), self._points
         labels, since = parts.labels(), self.renew()
         pieces = () if parts.pending is None else parts.pending.pieces()
-        captured = capture({"parts": replace(parts, pending=None)}, pieces)
+        captured = capture({"parts": replace(parts, pending=None, model=self._running.to_write())}, pieces)
         inputs, (witnesses, lessons) = list(parts.inputs), self.doubt.renew()
         return Written(captured, digest, points, labels, since, inputs, witnesses, lessons, self.exclusive)
 

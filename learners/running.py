@@ -14,7 +14,8 @@ import numpy as np
 
 from learners.bulk import LIBRARY
 from learners.calls import paired
-from learners.compiled import Engine, engine_for, hindrance, loaded, on_disk
+from learners.compiled import Engine, Lending, engine_for, hindrance, loaded, on_disk
+from learners.deferred import Deferred
 from learners.outputs import Outputs
 from learners.parts import Parts
 from learners.predictor import Predictor
@@ -145,6 +146,15 @@ class Running:
             assert self._engine is not None, "somebody is ahead"
             self._engine.store(self._parts.model)
             self._ahead = False
+
+    def to_write(self) -> Any:
+        """Return what is to be pickled as the model: itself, or what stands for it until the bytes are written."""
+        engine: Any = self._engine
+        model = self._parts.model
+        if self._loaded and isinstance(engine, Lending) and (lent := engine.lend(model)) is not None:
+            return Deferred(model, *lent)
+        self.settle()
+        return model
 
     def touch(self) -> None:
         """Let the model know all, and the engine forget: the model is about to change."""

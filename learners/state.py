@@ -19,6 +19,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from learners import flat, ways
+from learners.deferred import Deferred
 from learners.errors import RAISED_BY_MODELS, StateError
 
 FORMAT = 4
@@ -69,7 +70,8 @@ class Captured:
 
     def written(self) -> bytes:
         """Return all bytes, in any thread. Raises StateError."""
-        return b"".join((_pickled([{FORMAT_KEY: FORMAT}, self.apart]), self.parts, self.pieces))
+        apart = [each.built() if isinstance(each, Deferred) else each for each in self.apart]
+        return b"".join((_pickled([{FORMAT_KEY: FORMAT}, apart]), self.parts, self.pieces))
 
 
 def capture(parts: dict[str, Any], pieces: Iterable[Any] = ()) -> Captured:

@@ -174,6 +174,11 @@ class _InOrder:
         return set, (self.order,)
 
 
+def same_set(value: set[Any]) -> set[Any]:
+    """Return a set that iterates as this one does, where such an order of adding is found."""
+    return set(insertion_order(value)[0] or list(value))
+
+
 def insertion_order(value: set[Any], tries_max: int = TRIES_MAX) -> tuple[list[Any] | None, int]:
     """Return an order of adding that gives a set which iterates as this one does, and how many were tried.
 

@@ -9,8 +9,8 @@ No numba here: an engine's kernels are compiled in a process of their own (`lear
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -56,6 +56,18 @@ class Engine(Protocol):
         """Give the state back to the model from which it was taken. It may be called again, after more events."""
 
 
+@runtime_checkable
+class Lending(Protocol):
+    """An engine that need not give back all of its state for a version to be made."""
+
+    def lend(self, model: Any) -> tuple[Any, Callable[[], Any]] | None:
+        """Give the state back, except to one part of the model; return that, and what makes it anew as it is now.
+
+        The latter in any thread, whatever the engine does meanwhile; the model's own part stays behind. None if all is
+        to be stored.
+        """
+
+
 def hindrance(model: Any, layout: Layout, task: str) -> str | None:
     """Say why `engine_for` makes no engine, in words; None if it makes one, now or once it is compiled."""
     from learners.compiled.recognition import recognise  # noqa: PLC0415 - river, of which who decodes needs nothing
@@ -91,4 +103,4 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     return engine
 
 
-__all__ = ["LIBRARIES", "Engine", "engine_for", "hindrance", "loaded", "on_disk", "ready"]
+__all__ = ["LIBRARIES", "Engine", "Lending", "engine_for", "hindrance", "loaded", "on_disk", "ready"]

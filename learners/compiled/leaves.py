@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -68,6 +69,13 @@ class Leaves:
     def begin(self) -> None:
         """Begin a call, which `undo` may take back."""
         self.turn += 1
+
+    def copy(self) -> Leaves:
+        """Return a copy that can be given to river's leaves, and does not change."""
+        other = copy.copy(self)
+        other.numbers = dict(self.numbers)
+        other.floats, other.ints = self.floats[: self.count].copy(), self.ints[: self.count].copy()
+        return other
 
     def undo(self, count: int, numbers: dict[Any, int]) -> None:
         """Go back to what was before the call: so many leaves, these classes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from learners.compiled.leaves import Leaves
 from learners.compiled.recognition import Found
 from learners.compiled.shape import Shape
 from learners.table import Column, Layout, Table
+from learners.ways import same_set
 
 RAISED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -26,6 +27,9 @@ ANSWERS = {"mc": codes.MC, "nb": codes.NB, "nba": codes.NBA}
 CRITERIA = {"info_gain": codes.GAIN, "gini": codes.GINI}
 WHOLE = 2**40
 """Beyond, no tree is that deep."""
+
+LENT_MAX = 1_000_000
+"""Numbers of leaves: beyond, a version is to be made in a fork, and that is told by how long it takes to be written."""
 
 
 class TreeEngine:
@@ -217,15 +221,11 @@ class TreeEngine:
     def store(self, model: Any) -> None:
         """Give the state back."""
         self._steps.store(named_steps(model))
-        tree, leaves, choices = self._found.last(model), self._leaves, self._choices
+        tree, leaves = self._found.last(model), self._leaves
         changed = np.flatnonzero(leaves.ints[: leaves.count, codes.CHANGED]).tolist()
         if not changed:
             return
-        for label in leaves.labels:
-            tree.classes.add(label)
-        tree._train_weight_seen_by_model = float(self._given[codes.SEEN])  # noqa: SLF001
-        tree._n_active_leaves, tree._n_inactive_leaves = choices[[codes.AWAKE, codes.ASLEEP]].tolist()  # noqa: SLF001
-        tree._growth_allowed = bool(choices[codes.GROWS])  # noqa: SLF001
+        self._give_numbers(tree)
         made = self._made[0]
         begun = [slot for slot in changed if made[slot] is None]
         for slot in begun:
@@ -235,3 +235,32 @@ class TreeEngine:
         leaves.ints[changed, codes.CHANGED] = 0
         if begun or tree._root is None:  # noqa: SLF001
             tree._root = self._shape.built(self._found.names, *self._made)  # noqa: SLF001
+
+    def _give_numbers(self, tree: Any) -> None:
+        """Let a tree know all but its nodes."""
+        for label in self._leaves.numbers:
+            tree.classes.add(label)
+        tree._train_weight_seen_by_model = float(self._given[codes.SEEN])  # noqa: SLF001
+        awake, asleep = self._choices[[codes.AWAKE, codes.ASLEEP]].tolist()
+        tree._n_active_leaves, tree._n_inactive_leaves = awake, asleep  # noqa: SLF001
+        tree._growth_allowed = bool(self._choices[codes.GROWS])  # noqa: SLF001
+
+    def lend(self, model: Any) -> tuple[Any, Callable[[], Any]] | None:
+        """Give the state back, except to the tree: its leaves are but copied, to be made river's later."""
+        if not self._sound or not self._given[codes.SEEN] or self._leaves.floats[: self._leaves.count].size > LENT_MAX:
+            return None
+        self._steps.store(named_steps(model))
+        tree, leaves, shape, names = self._found.last(model), self._leaves.copy(), self._shape, self._found.names
+        self._give_numbers(tree)
+        lent = copy.copy(tree)
+        lent.classes = same_set(tree.classes)
+
+        def build() -> Any:
+            made = [lent._new_leaf() for _ in range(leaves.count)]  # noqa: SLF001
+            for slot, leaf in enumerate(made):
+                leaves.give(slot, leaf)
+            whole = copy.copy(lent)
+            whole._root = shape.built(names, made, [])  # noqa: SLF001
+            return whole
+
+        return tree, build

@@ -18,8 +18,11 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from river import compose, tree
 
-from learners.compiled import Engine, engine_for, hindrance
+from learners.compiled import Engine, Lending, engine_for, hindrance
+from learners.compiled import tree as compiled_tree
+from learners.deferred import Deferred
 from learners.recipe import read_recipe
+from learners.state import capture, load
 from learners.table import Column, Layout, Table
 from tests.bits import bits
 from tests.learners.test_compiled import RAISED, SCALES, cuts, layout, made
@@ -209,6 +212,42 @@ def test_what_comes_to_nothing_changes_nothing() -> None:
     assert leaves + 5 < tree_of(plain).n_leaves
     engine.store(model)
     assert bits(model) == bits(plain)
+
+
+@pytest.mark.parametrize("steps", ["", "preprocessing.StandardScaler() | "])
+def test_what_a_tree_was_is_built_later(steps: str) -> None:
+    """In bytes that are written later, whatever the engine learns meanwhile; the model itself stays behind."""
+    (table, ys), (model, engine) = deep(3000, 5), made(f"{steps}tree.HoeffdingTreeClassifier(20, tau=0.3)", 4, "binary")
+    assert isinstance(engine, Lending)
+    assert engine.lend(model) is None
+    plain = copy.deepcopy(model)
+    for start, stop in pairwise([0, 1000, 1500, 3000]):
+        assert engine.run(table[start:stop], ys[start:stop], None) is not None
+        bare(plain, table[start:stop], ys[start:stop], None)
+        lent, expected = engine.lend(model), bits(plain)
+        assert lent is not None
+        captured = capture({"model": Deferred(model, *lent)})
+        assert captured.written() == captured.written()
+        if stop == 1500:
+            engine.store(model)
+            assert bits(model) == expected
+        if stop < 3000:
+            assert engine.run(table[stop : stop + 500], [*ys[stop : stop + 499], "new"], None) is None
+            other = made(f"{steps}tree.HoeffdingTreeClassifier(20, tau=0.3)", 4, "binary")[1]
+            other.load(load(captured.written())["model"])
+            assert other.run(table[stop : stop + 500], ys[stop : stop + 500], None) is not None
+        assert bits(load(captured.written())["model"]) == expected
+    assert tree_of(model).n_leaves < tree_of(plain).n_leaves
+    engine.store(model)
+    assert bits(model) == bits(plain)
+
+
+def test_a_tree_that_is_large_is_written_at_once(monkeypatch: Any) -> None:
+    (table, ys), (model, engine) = deep(100, 5), made("tree.HoeffdingTreeClassifier()", 4, "binary")
+    assert isinstance(engine, Lending)
+    monkeypatch.setattr(compiled_tree, "LENT_MAX", 10)
+    assert engine.run(table, ys, None) is not None
+    assert engine.lend(model) is None
 
 
 def test_river_measures_its_memory_itself() -> None:

@@ -12,7 +12,8 @@ from river.drift import ADWIN
 from river.utils.random import poisson
 
 from learners.pairs import Pair
-from learners.trees import Look, Votes, look, most, shares, teach, way
+from learners.trees import Look, look, teach, way
+from learners.votes import Votes, most, shares
 
 
 class Bag(Pair[Sequence[Look]]):

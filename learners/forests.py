@@ -14,7 +14,8 @@ from typing import Any
 from river.utils.random import poisson
 
 from learners.pairs import Pair
-from learners.trees import Look, Votes, X, look, most, shares, teach, way
+from learners.trees import Look, X, look, teach, way
+from learners.votes import Votes, most, shares
 
 
 class Forest(Pair[Sequence[Look]]):

@@ -10,13 +10,11 @@ Source: river.tree, `HoeffdingTreeClassifier`, `nodes.htc_nodes`, `utils.do_naiv
 
 from __future__ import annotations
 
-import math
 import random
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
-from river.proba.gaussian import _HALF_LOG_TAU, Gaussian
+from river.proba import Gaussian
 from river.tree.nodes.arf_htc_nodes import (
     RandomLeafMajorityClass,
     RandomLeafNaiveBayes,
@@ -30,14 +28,13 @@ from river.tree.nodes.branch import (
 )
 from river.tree.nodes.htc_nodes import LeafMajorityClass, LeafNaiveBayes, LeafNaiveBayesAdaptive
 from river.tree.splitter import GaussianSplitter
-from river.tree.utils import do_naive_bayes_prediction
 
 from learners.flat import gaussian
 from learners.pairs import Pair
 from learners.splits import attempt
+from learners.votes import Votes, by_bayes, by_majority, commonest, most
 
 X = Mapping[str, Any]
-Votes = dict[Any, float]
 
 Look = tuple[Votes, Any, Any, Votes | None, Votes | None]
 """The answer; the leaf and the branch above it; its votes by majority and by naive Bayes, as far as they were needed.
@@ -94,13 +91,13 @@ def look(tree: Any, x: X) -> Look:
     if leaf.splitters is not None:
         if kind in _ADAPTIVE:
             if leaf._nb_correct_weight >= leaf._mc_correct_weight:
-                votes = _by_bayes(x, leaf.stats, leaf.splitters)
+                votes = by_bayes(x, leaf.stats, leaf.splitters)
         elif kind in _BAYES and leaf.total_weight >= tree.nb_threshold:
-            votes = _by_bayes(x, leaf.stats, leaf.splitters)
+            votes = by_bayes(x, leaf.stats, leaf.splitters)
     if votes is not None:
         proba.update(votes)
         return proba, leaf, above, None, votes
-    votes = _by_majority(leaf.stats)
+    votes = by_majority(leaf.stats)
     proba.update(votes)
     return proba, leaf, above, votes, None
 
@@ -115,9 +112,9 @@ def teach(tree: Any, found: Look, x: X, y: Any, w: float) -> None:
     tree._train_weight_seen_by_model += w
     stats, active = leaf.stats, leaf.splitters is not None
     if active and type(leaf) in _ADAPTIVE:
-        if not stats or (_commonest(stats) if majority is None else most(majority)) == y:
+        if not stats or (commonest(stats) if majority is None else most(majority)) == y:
             leaf._mc_correct_weight += w
-        votes = _by_bayes(x, stats, leaf.splitters) if bayes is None else bayes
+        votes = by_bayes(x, stats, leaf.splitters) if bayes is None else bayes
         if votes and most(votes) == y:
             leaf._nb_correct_weight += w
     try:
@@ -132,30 +129,6 @@ def teach(tree: Any, found: Look, x: X, y: Any, w: float) -> None:
         tree._estimate_model_size()
 
 
-def most(votes: Votes) -> Any:
-    """Return what has the most votes, the first of equals, as `max`; None if there is none."""
-    found = top = None
-    for label, vote in votes.items():
-        if top is None or vote > top:
-            found, top = label, vote
-    return found
-
-
-def shares(answers: Iterable[Votes]) -> Votes:
-    """Return the sum of the answers of several trees, as shares of it."""
-    votes: Votes = {}
-    for answer in answers:
-        if votes:
-            for label, vote in answer.items():
-                votes[label] = vote + votes.get(label, 0)
-        else:
-            votes.update(answer)
-    total = sum(votes.values())
-    if total > 0:
-        return {label: vote / total for label, vote in votes.items()}
-    return cast("Votes", Counter(votes))  # as river counts
-
-
 def _grow(tree: Any, leaf: Any, above: Any, x: X) -> None:
     """Try to split a leaf that has learned x, if it is time."""
     if leaf.depth >= tree.max_depth:
@@ -167,73 +140,6 @@ def _grow(tree: Any, leaf: Any, above: Any, x: X) -> None:
     if weight - leaf._last_split_attempt_at >= tree.grace_period:
         attempt(tree, leaf, above, None if above is None else above.branch_no(x))
         leaf._last_split_attempt_at = weight
-
-
-def _by_majority(stats: Votes) -> Votes:
-    """Return the shares of the labels: river's copies of plain labels are the labels."""
-    total = sum(stats.values())
-    if total == 0 or math.isnan(total):
-        return dict(stats)
-    factor = 1 / total
-    return {label: weight * factor for label, weight in stats.items()}
-
-
-def _commonest(stats: Votes) -> Any:
-    """Return `most` of the votes by majority: two weights may differ where their shares do not."""
-    total = sum(stats.values())
-    factor = 1.0 if total == 0 or math.isnan(total) else 1 / total
-    found = top = None
-    for label, weight in stats.items():
-        if top is None or weight * factor > top:
-            found, top = label, weight * factor
-    return found
-
-
-def _by_bayes(x: X, stats: Votes, splitters: Mapping[str, Any], exp: Any = math.exp) -> Votes:
-    """Do as `do_naive_bayes_prediction`, where all observers of x are Gaussian; else let river do it."""
-    total = sum(stats.values())
-    if not stats or total == 0:
-        return {}
-    observed = []
-    for name, splitter in splitters.items():
-        if name in x:
-            if type(splitter) is not GaussianSplitter:
-                return _by_river(x, stats, splitters)
-            observed.append((x[name], splitter._att_dist_per_class))
-    votes = _logs(observed, stats, total)
-    top = max(votes.values())
-    shares = 0.0
-    for vote in votes.values():
-        shares += exp(vote - top)
-    whole = top + math.log(shares)
-    for label, vote in votes.items():
-        votes[label] = exp(vote - whole)
-    return votes
-
-
-def _by_river(x: Any, stats: Votes, splitters: Any) -> Votes:
-    votes: Votes = do_naive_bayes_prediction(x, stats, splitters)
-    return votes
-
-
-def _logs(observed: Sequence[tuple[Any, Mapping[Any, Any]]], stats: Votes, total: float, log: Any = math.log) -> Votes:
-    """Return the joint log likelihood of values and each label: `log_pdf` of each Gaussian, added up."""
-    logs = {}
-    for label, weight in stats.items():
-        vote = 0.0
-        if weight > 0:
-            vote = log(weight / total)
-            for value, gaussians in observed:
-                if label in gaussians:
-                    var = gaussians[label]._var
-                    mean = var.mean
-                    free = mean.n - var.ddof
-                    if free > 0 and (variance := var._S / free) > 0.0:
-                        found = (value - mean._mean) ** 2 / (-2.0 * variance) - _HALF_LOG_TAU - 0.5 * log(variance)
-                        if found > -math.inf:
-                            vote += found
-        logs[label] = vote
-    return logs
 
 
 def _observe(leaf: Any, x: X, y: Any, w: float, nominal: Any) -> None:

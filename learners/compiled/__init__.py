@@ -19,7 +19,7 @@ from learners.compiled.library import LIBRARIES, Library, loaded, on_disk, ready
 from learners.table import Column, Layout, Table
 
 MODULES = (
-    *("powers", "scaling_kernel", "linear_kernel", "bayes_kernel"),
+    *("powers", "scaling_kernel", "linear_kernel", "bayes_kernel", "slots_kernel"),
     *("split_kernel", "leaf_kernel", "tree_kernel"),
 )
 LIBRARY = Library("engines", *(f"learners.compiled.{each}" for each in MODULES))
@@ -82,7 +82,8 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     None while it is being compiled, in a process beside this one: ask again later. A binary classifier answers by the
     probability of True, whether it is asked for that or for labels: river's label is True where that is over one half.
     """
-    from learners.compiled.bayes import BayesEngine  # noqa: PLC0415 - as above
+    from learners.compiled import slotted  # noqa: PLC0415 - as above
+    from learners.compiled.bayes import BayesEngine  # noqa: PLC0415
     from learners.compiled.linear import LinearEngine  # noqa: PLC0415
     from learners.compiled.recognition import recognise  # noqa: PLC0415
     from learners.compiled.tree import TreeEngine  # noqa: PLC0415
@@ -95,7 +96,9 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
         return LIBRARY.why
     linear = found.linear
     engine: Engine
-    if linear is not None:
+    if found.hashed:
+        engine = slotted.engine(found, layout)
+    elif linear is not None:
         engine = LinearEngine(found, linear, layout)
     else:
         engine = (TreeEngine if type(found.last(model)) is TREE else BayesEngine)(found, layout)

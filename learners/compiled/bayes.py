@@ -48,7 +48,7 @@ class BayesEngine:
         self._bayes = bayes = self._found.last(model)
         self._classes = {label: place for place, label in enumerate(bayes.class_counts)}
         try:
-            fits = self._steps.load(self._given(model)) and _is_known(bayes)
+            fits = self._steps.load(self._given(model)) and is_known(bayes)
             self._names = self._steps.names
             self._counts = np.array(list(bayes.class_counts.values()), dtype=np.float64)
             self._state = np.zeros((3, len(self._classes), len(self._names)))
@@ -106,7 +106,7 @@ class BayesEngine:
                     each.undo(its)
                 return None
         self._classes = classes
-        return _probabilities(joint[asks] if len(asks) else joint)
+        return probabilities(joint[asks] if len(asks) else joint)
 
     def _go_once(self, xs: Table, asks: np.ndarray, ys: np.ndarray, known: int, joint: np.ndarray) -> int:
         """Put the logarithms of joint likelihoods into `joint`; return how many classes are known then, -1 if odd."""
@@ -170,13 +170,13 @@ class BayesEngine:
         return bool(np.isfinite(self._state).all())
 
 
-def _is_known(bayes: Any) -> bool:
+def is_known(bayes: Any) -> bool:
     """Tell whether all distributions are such as a GaussianNB makes."""
     every = [each for gaussians in bayes.gaussians.values() for each in gaussians.values()]
     return all(type(each) is proba.Gaussian and each._var.ddof == 0 and each._var.mean.n >= 1.0 for each in every)  # noqa: SLF001
 
 
-def _probabilities(joint: np.ndarray) -> np.ndarray:
+def probabilities(joint: np.ndarray) -> np.ndarray:
     """Return what river makes of joint likelihoods, of shape (events, classes); NaN for a class that was not known.
 
     scipy adds the exponentials up, for river one event after the other: its numbers are the same for many at once.

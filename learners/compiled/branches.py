@@ -12,7 +12,7 @@ from learners.table import Layout
 
 SELECTIONS = {compose.Select, compose.Discard}
 
-JOINS = {compose.TransformerUnion, preprocessing.OneHotEncoder}
+JOINS = {compose.TransformerUnion, preprocessing.OneHotEncoder, preprocessing.FeatureHasher}
 """Where one of these is, what comes to the model comes by branches."""
 
 WORDS = {str, bool}
@@ -24,9 +24,10 @@ COLUMNS_MAX = 1024
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Part of a union, or the steps before a model: selected features, then scalers (`ahead`) or an encoder (`hot`).
+    """Part of a union, or the steps before a model: selected features, then scalers (`ahead`), or one encoder.
 
-    `part` is its name in the union, None where there is none. The others are those of `Found`.
+    `hot` is the name of a OneHotEncoder, `hashed` that of a FeatureHasher. `part` is the name of the branch in the
+    union, None where there is none. The others are those of `Found`.
     """
 
     part: str | None
@@ -34,7 +35,8 @@ class Branch:
     selected: str | None
     whole: bool
     ahead: tuple[str, ...]
-    hot: str | None
+    hot: str | None = None
+    hashed: str | None = None
 
 
 def branched(steps: Sequence[tuple[str | None, Any]], layout: Layout) -> tuple[tuple[Branch, ...], str | None] | str:
@@ -53,8 +55,11 @@ def branched(steps: Sequence[tuple[str | None, Any]], layout: Layout) -> tuple[t
     for wrong in branches:
         if isinstance(wrong, str):
             return wrong
-    for hot in (True, False):
-        names = [name for each in found if (each.hot is not None) == hot for name in each.names]
+    hot, hashed = [each for each in found if each.hot], [each for each in found if each.hashed]
+    if len(hashed) > 1 or (hot and hashed):
+        return f"a union of FeatureHasher and {'OneHotEncoder' if hot else 'another'} is not compiled"
+    for alike in (hot, [each for each in found if not each.hot and not each.hashed]):
+        names = [name for each in alike for name in each.names]
         if len(set(names)) < len(names):
             return "a union with a feature in two of its branches is not compiled"
     return found, None if None in parts else union
@@ -115,28 +120,32 @@ def _branch(part: str | None, steps: Mapping[Any, Any], layout: Layout) -> Branc
     """Return a branch, or why it is not compiled."""
     (first_name, first), *_ = steps.items()
     (last_name, last) = list(steps.items())[-1]
-    hot = type(last) is preprocessing.OneHotEncoder
-    scalers = {name: step for name, step in steps.items() if type(step) not in SELECTIONS and step is not last}
-    selects = type(first) in SELECTIONS
-    names = chosen(first, layout)
-    if hot:
-        wrong = "scalers ahead of OneHotEncoder are not compiled" if scalers else _wrong_hot(first, last, layout)
-    else:
-        wrong = wrong_features(first, layout)
-    wrong = wrong or wrong_steps([(name, step) for name, step in steps.items() if not hot or step is not last])
-    ahead = () if hot else tuple([name for name, step in steps.items() if type(step) not in SELECTIONS])
-    whole = type(first) is compose.Select
-    return wrong or Branch(part, names, first_name if selects else None, whole, ahead, last_name if hot else None)
+    hot, hashed = type(last) is preprocessing.OneHotEncoder, type(last) is preprocessing.FeatureHasher
+    before = [(name, step) for name, step in steps.items() if not (hot or hashed) or step is not last]
+    ahead = tuple([name for name, step in before if type(step) not in SELECTIONS])
+    if (hot or hashed) and ahead:
+        return f"scalers ahead of {type(last).__name__} are not compiled"
+    wrong = wrong_steps(before)
+    if wrong is None:
+        wrong = _unknown(first, layout) if hot or hashed else wrong_features(first, layout)
+    if wrong is None and (hot or hashed):
+        wrong = _wrong_hot(last, chosen(first, layout), layout) if hot else _wrong_hasher(last)
+    selected = first_name if type(first) in SELECTIONS else None
+    return wrong or Branch(
+        part, chosen(first, layout), selected, type(first) is compose.Select, ahead,
+        hot=last_name if hot else None, hashed=last_name if hashed else None,
+    )  # fmt: skip
 
 
-def _wrong_hot(first: Any, encoder: Any, layout: Layout) -> str | None:
-    names = chosen(first, layout)
-    numbers = [name for name in names if name in layout.numbers]
-    if wrong := _unknown(first, layout):
-        return wrong
-    if numbers:
+def _wrong_hot(encoder: Any, names: Sequence[str], layout: Layout) -> str | None:
+    if numbers := [name for name in names if name in layout.numbers]:
         return f"OneHotEncoder of numbers is not compiled ({', '.join(numbers)})"
     return None if encoder.categories is None else _wrong_categories(encoder.categories, names)
+
+
+def _wrong_hasher(hasher: Any) -> str | None:
+    many = hasher.n_features
+    return None if type(many) is int and many > 0 else f"FeatureHasher with n_features = {many!r} is not compiled"
 
 
 def _wrong_categories(categories: Any, names: Sequence[str]) -> str | None:

@@ -30,10 +30,17 @@ class LinearEngine:
     classes = ()
 
     def __init__(self, found: Found, linear: Linear, layout: Layout) -> None:
-        self._found = found
-        self._linear = linear
+        self._found, self._linear = found, linear
         self._steps: Steps | Union = Union(found, layout) if found.branches else Steps(found, layout)
         self._names = self._steps.names
+        self._choose()
+        self._state = np.zeros((ROWS, len(self._names)))
+        self._room = np.zeros((ROOM, len(self._names)))
+        self._sound = False
+
+    def _choose(self) -> None:
+        """Lay out what was recognised as the kernel takes it."""
+        found, linear = self._found, self._linear
         link = codes.EXPONENTIAL if linear.loss == codes.POISSON else codes.IDENTITY
         link = codes.SIGMOID if linear.loss <= codes.FOCAL else link
         choices = [found.scaling, linear.optimizer, linear.loss, link, quick_roots()]
@@ -42,10 +49,7 @@ class LinearEngine:
         for start, values in ((0, linear.options), (codes.LOSS_A, linear.losses), (codes.STEP_A, linear.optimizers)):
             self._options[start : start + len(values)] = values
         self._options[codes.HALF :] = 0.5, 2.0, -1.0
-        self._state = np.zeros((ROWS, len(self._names)))
         self._alone = np.zeros(3)
-        self._room = np.zeros((ROOM, len(self._names)))
-        self._sound = False
 
     def load(self, model: Any) -> None:
         """Take the state over. What cannot be taken makes the engine answer None."""
@@ -57,7 +61,8 @@ class LinearEngine:
             self._state, self._room = np.zeros((ROWS, len(self._names))), np.zeros((ROOM, len(self._names)))
             if self._found.scaler is not None:
                 load_standard(model.steps[self._found.scaler], self._names, self._state)
-            self._load_model(linear)
+            self._fill(linear, self._state)
+            self._load_alone(linear)
         except (TypeError, ValueError, OverflowError, AttributeError):
             fits = False
         self._sound = fits and self._is_sound()
@@ -142,7 +147,10 @@ class LinearEngine:
             scaler = model.steps[self._found.scaler]
             store_standard(scaler, self._names, self._state, steps.asked.order, steps.learned.order)
         state = self._state.tolist()
-        learned = [(column, self._names[column]) for column in steps.learned_columns]
+        self._give(linear, state, [(column, self._names[column]) for column in steps.learned_columns])
+
+    def _give(self, linear: Any, state: list[list[float]], learned: list[tuple[int, Any]]) -> None:
+        """Give back what is kept of features that were learned."""
         for column, name in learned:
             linear._weights[name] = state[codes.WEIGHT][column]  # noqa: SLF001 - river has no other way
             if linear.l1 != 0:
@@ -150,7 +158,7 @@ class LinearEngine:
         if self._alone[codes.STEPS] != self._began:
             self._store_sums(linear, state, learned)
 
-    def _store_sums(self, linear: Any, state: list[list[float]], learned: list[tuple[int, str]]) -> None:
+    def _store_sums(self, linear: Any, state: list[list[float]], learned: list[tuple[int, Any]]) -> None:
         """Give back what an optimizer keeps, and what is not of a feature; at least one event was learned."""
         optimizer = linear.optimizer
         linear.intercept, cumulated, steps = self._alone.tolist()
@@ -164,8 +172,7 @@ class LinearEngine:
             for column, name in learned:
                 kept[name] = state[row][column]
 
-    def _load_model(self, linear: Any) -> None:
-        self._fill(linear, self._state)
+    def _load_alone(self, linear: Any) -> None:
         self._alone[:] = linear.intercept, getattr(linear, "max_cum_l1", 0.0), linear.optimizer.n_iterations
 
     def _fill(self, linear: Any, state: np.ndarray) -> None:

@@ -75,6 +75,11 @@ class Found:
     branches: tuple[Branch, ...] = ()
     union: str | None = None
 
+    @property
+    def hashed(self) -> bool:
+        """Whether features are hashed."""
+        return any(each.hashed is not None for each in self.branches)
+
     def last(self, model: Any) -> Any:
         """Return the last step of a river model."""
         return model if self.model is None else model.steps[self.model]
@@ -90,7 +95,7 @@ def recognise(model: Any, layout: Layout, task: str) -> Found | str:
     if wrong is None and not bayes:
         wrong = _wrong_numbers(last) or _wrong_optimizer(last) or _wrong_rates(last)
     if any(type(step) in JOINS for step in first):
-        wrong = wrong or ("a tree behind a union or OneHotEncoder is not compiled" if type(last) is TREE else None)
+        wrong = wrong or ("a tree behind a union or an encoder is not compiled" if type(last) is TREE else None)
         return wrong or _by_branches(steps, layout)
     return wrong or wrong_steps(steps[:-1]) or wrong_features(steps[0][1], layout) or _plain(steps, layout)
 

@@ -206,6 +206,8 @@ BAYES = "naive_bayes.GaussianNB()"
         ("OneHotEncoder({'c': {'k0', 'k3', 'k7'}})", FTRL),
         ("OneHotEncoder()", BAYES),
         ("OneHotEncoder(drop_zeros=True)", BAYES),
+        ("FeatureHasher(n_features=8, seed=1)", FTRL),
+        ("FeatureHasher(seed=1)", BAYES),
     ],
 )
 def test_categories_in_rows_columns_and_both_in_turns_give_the_same(encoder: str, last: str, delay: int | None) -> None:

@@ -101,22 +101,42 @@ class TreeEngine:
         self, xs: Table, ys: Sequence[Any] | Column, weights: Sequence[float] | None, asks: np.ndarray = ALL
     ) -> np.ndarray | None:
         """Predict, then learn."""
-        labels = list(ys)
         count = len(xs) - int(np.count_nonzero(asks))
         ws = weights_of(weights, count)
-        kinds = {*map(type, labels), *map(type, self._leaves.numbers)}
-        if len(labels) != count or ws is None or (ws < 0.0).any() or len(kinds) > 1 or not kinds <= TYPES:
+        floats = not isinstance(weights, list) or set(map(type, weights)) <= {float}
+        if len(ys) != count or ws is None or not floats or (ws < 0.0).any():
             return None
-        if isinstance(weights, list) and not set(map(type, weights)) <= {float}:
-            return None
-        taught = labels if ws.all() else [label for label, w in zip(labels, ws.tolist(), strict=True) if w]
         before = dict(self._leaves.numbers)
-        self._leaves.know(dict.fromkeys(taught))
-        numbers = np.array([self._leaves.numbers.get(label, -1) for label in labels], dtype=np.int64)
-        numbers[ws == 0.0] = -1
+        numbers = self._numbers(ys, ws)
+        if numbers is None:
+            return None
         if len(asks):
             numbers, ws = among(numbers, ~asks, -1), among(ws, ~asks, 0.0)
         return self._go(xs, asks, numbers, ws, before)
+
+    def _numbers(self, ys: Sequence[Any] | Column, ws: np.ndarray) -> np.ndarray | None:
+        """Return the numbers of labels, which may be new; -1 of what weighs nothing. None if they are of odd types."""
+        known = self._leaves.numbers
+        if isinstance(ys, Column) and ys.array.dtype == np.bool_:
+            values: list[Any] = [False, True]
+            which = ys.array.astype(np.int64)
+            kinds: set[type] = {bool}
+        else:
+            labels = list(ys)
+            kinds = set(map(type, labels))
+            if not kinds <= TYPES:
+                return None
+            places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
+            values, which = list(places), np.fromiter(map(places.__getitem__, labels), np.int64, len(labels))
+        if len(kinds | set(map(type, known))) > 1:
+            return None
+        taught = which[ws > 0.0]
+        firsts = {place: taught == place for place, value in enumerate(values) if value not in known}
+        new = sorted((int(each.argmax()), place) for place, each in firsts.items() if each.any())
+        self._leaves.know(values[place] for _, place in new)
+        numbers = np.array([known.get(value, -1) for value in values], dtype=np.int64)[which]
+        numbers[ws == 0.0] = -1
+        return numbers
 
     def ask(self, xs: Table) -> np.ndarray | None:
         """Predict."""

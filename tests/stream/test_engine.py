@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from river import compose, linear_model, naive_bayes, optim, preprocessing
+from river import compose, linear_model, naive_bayes, optim, preprocessing, tree
 
 from learners import Learner
 from tests.bits import bits
@@ -47,6 +47,11 @@ RECIPES: dict[str, tuple[str, str, Callable[[], Any]]] = {
         "multiclass",
         "compose.Select('b', 'a') | preprocessing.MinMaxScaler() | naive_bayes.GaussianNB()",
         lambda: compose.Select("b", "a") | preprocessing.MinMaxScaler() | naive_bayes.GaussianNB(),
+    ),
+    "tree": (
+        "multiclass",
+        "compose.Discard('t') | tree.HoeffdingTreeClassifier(grace_period=50, tau=0.3)",
+        lambda: compose.Discard("t") | tree.HoeffdingTreeClassifier(grace_period=50, tau=0.3),
     ),
 }
 

@@ -19,6 +19,7 @@ from learners.rivals import Rivals
 from learners.slices import SLICES_MAX, FieldSlices
 from learners.static import NAME, Static
 from learners.sums import Columns, Sum
+from learners.sweep import Told, fits, sweep
 from learners.table import Column
 from learners.weights import UNWEIGHTED, Weights, age_of
 
@@ -129,12 +130,13 @@ class Board:
         ys: Sequence[Any],
         outputs: Outputs,
         learned: int,
-        reached: Callable[[int], None],
+        reached: Callable[[int, Told | None], None],
     ) -> None:
         """Score answers by their labels, in order, and let the rivals answer: any number of events, whatever `room`.
 
         `learned` events had been judged before. `reached` is called after every stretch with how many events it had:
-        at each score point, where a static copy begins, and at the end. What is given as arrays is scored as arrays.
+        at each score point, where a static copy begins, and at the end; at a score point perhaps with what is told
+        there. What is given as arrays is scored as arrays.
         """
         start = 0
         while start < len(ys):
@@ -156,7 +158,7 @@ class Board:
         ys: Sequence[Any],
         outputs: Outputs,
         learned: int,
-        reached: Callable[[int], None],
+        reached: Callable[[int, Told | None], None],
     ) -> int:
         """Make the columns of all events at once, and take them in by stretches; return how many are judged then."""
         tallies = self.rivals.tallies
@@ -164,18 +166,30 @@ class Board:
         weights = self.rules.weights.column(xs) if self.rules.weights else None
         columns = self.tally.columns(ys, outputs, weights)
         others = {name: tally.columns(ys, beside[name], weights) for name, tally in tallies.items()}
-        start = 0
+        points, start = self._sweep(columns, others, learned), 0
         while start < len(ys):
             stop = min(len(ys), start + self.room(learned))
             part = slice(start, stop)
-            sides = {name: cut(other, part) for name, other in others.items()}
-            self._take(xs[part] if self.slices else xs, cut(columns, part), sides)
+            if points is None:
+                sides = {name: cut(other, part) for name, other in others.items()}
+                self._take(xs[part] if self.slices else xs, cut(columns, part), sides)
             if self.listener is not None:
                 self.listener(Judged(xs, ys, outputs, beside, weights, columns, None).part(part))
             learned += stop - start
-            reached(stop - start)
+            reached(stop - start, points.get(learned) if points else None)
             start = stop
         return learned
+
+    def _sweep(
+        self, columns: Sequence[Columns], others: Mapping[str, Sequence[Columns]], learned: int
+    ) -> dict[int, Told] | None:
+        """Take in a whole batch at once; return what is told at each score point. None: it is not taken in."""
+        rules = self.rules
+        plain = rules.task == "binary" and rules.fading is None and rules.static_after is None
+        if not plain or self.slices or rules.weights or not fits(self.tally):
+            return None
+        tallies = {"": self.tally, **self.rivals.tallies}
+        return sweep(tallies, self.contest, {"": columns, **others}, learned, rules.window)
 
     def take(
         self,

@@ -21,7 +21,7 @@ NAMES = {"d": "float64", "?": "boolean", "q": "int64", "l": "int64"}
 KINDS = {"f": "float64", "i": "int64", "F": "float64[::1]", "B": "boolean[::1]"}
 """Types of a kernel: numbers, and arrays."""
 
-LIBRARY = Library("scores", "learners.bulk")
+LIBRARY = Library("scores", "learners.bulk", "learners.sweep_kernel")
 
 
 def compiled() -> bool:

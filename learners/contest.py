@@ -81,7 +81,7 @@ class Contest:
 
     def enter(self, name: str, tally: Tally, events: int = 0) -> None:
         """Begin the intervals of a baseline, and compare it from here on, after so many learned events."""
-        self._settle()
+        self.settle()
         if self.bounded:
             self.others[name] = (self._contestant(tally, events), Comparison.new(self.bounded[0]))
 
@@ -99,9 +99,9 @@ class Contest:
             self.others[name][0].take(columns)
         self.events += len(model[0][0])
         if self.events >= EVENTS_MAX:
-            self._settle()
+            self.settle()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Take in what waits: the same bits, whenever it is done."""
         if not self.events:
             return
@@ -112,7 +112,7 @@ class Contest:
         self.events = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        self._settle()
+        self.settle()
         return self.__dict__
 
     def for_later(self) -> Contest:
@@ -125,7 +125,7 @@ class Contest:
 
     def with_ends(self, scores: Scores, name: str | None = None) -> Scores:
         """Put "low" and "high" of each into the scores of the model, or of the baseline named, and return them."""
-        self._settle()
+        self.settle()
         contestant = self.model if name is None else self.others[name][0] if name in self.others else None
         intervals = {} if contestant is None else {each.of.metric.name: each for each in contestant.intervals}
         for metric, score in scores.items():
@@ -134,7 +134,7 @@ class Contest:
 
     def intervals(self) -> dict[str, dict[str, Any]]:
         """Return {metric: {"low", "high", "level", "why"}} of the model."""
-        self._settle()
+        self.settle()
         assert self.model is not None, "the model is in its contest"
         found = {each.of.metric.name: each.details() for each in self.model.intervals}
         return {name: found[name] if name in found else no_interval(str(why)) for name, why in self.metrics.items()}
@@ -143,7 +143,7 @@ class Contest:
         """Return the verdict on the model and each baseline."""
         if not self.bounded:
             return {name: no_comparison(self.nothing) for name in names}
-        self._settle()
+        self.settle()
         assert self.model is not None, "the model is in its contest"
         first = self.model.intervals[0]
         return {

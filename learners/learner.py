@@ -29,6 +29,7 @@ from learners.rounds import Quick, Round, ask_then_reveal, predict_then_learn, r
 from learners.running import Running
 from learners.state import capture, load, load_all
 from learners.sums import Sum
+from learners.sweep import Told
 from learners.table import Column, Layout, Table
 from learners.written import Written
 
@@ -109,8 +110,7 @@ class Learner(Facts):
 
     def _learn_columns(self, xs: Table, ys: Sequence[Any]) -> bool:
         """Let the compiled model learn the events, and score them; False if river must do it."""
-        outputs = self._running.run(xs, ys) if self.ahead is None and not self.doubt.recording else None
-        if outputs is None:
+        if self.ahead is not None or self.doubt.recording or (outputs := self._running.run(xs, ys)) is None:
             return False
         self._parts.inputs.extend(xs[-INPUTS_MAX:])
         self._predictor.digest(self._digest, outputs)
@@ -120,12 +120,8 @@ class Learner(Facts):
 
     def _score(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], outputs: Outputs) -> None:
         """Judge what was answered to events that have their labels, beside what the rivals answer."""
-        self._parts.board.score_all(xs, ys, outputs, self.learned, self._scored)
+        self._parts.board.score_all(xs, ys, outputs, self.learned, self._reached)
         self._note_lessons(ys)
-
-    def _scored(self, events: int) -> None:
-        self._parts.learned += events
-        self._reached(None)
 
     def _learn(self, xs: Sequence[dict[str, Any]], ys: Sequence[Any], first: int) -> None:
         parts = self._parts
@@ -226,14 +222,14 @@ class Learner(Facts):
         while start < len(part.revealed):
             entries = part.revealed[start : start + parts.board.room(self.learned)]
             parts.board.score_revealed(entries)
-            parts.learned += len(entries)
             start += len(entries)
-            self._reached(part.clocks[start - 1])
+            self._reached(len(entries), clock=part.clocks[start - 1])
 
-    def _reached(self, clock: int | None) -> None:
-        """Record a point at every multiple of `window`; a rival may begin here."""
+    def _reached(self, events: int, told: Told | None = None, *, clock: int | None = None) -> None:
+        """Count judged events; record a point at every multiple of `window`, of what is told; a rival may begin."""
+        self._parts.learned += events
         if self.learned % self.window == 0:
-            self._point(clock)
+            self._point(clock, told)
         self._parts.board.reach(self.learned)
 
     def predict_one(self, x: Mapping[str, Any]) -> Prediction:
@@ -249,10 +245,11 @@ class Learner(Facts):
         """Record a score point, unless there is one for this count of events."""
         self._point(None if self._parts.pending is None else self._parts.pending.clock)
 
-    def _point(self, clock: int | None) -> None:
+    def _point(self, clock: int | None, told: Told | None = None) -> None:
         if self._parts.last_point != self.learned:
             self._parts.last_point = self.learned
-            self._points.append(Point(self.learned, self.scores(), self.baseline_scores(), clock))
+            scores = told or (self.scores(), self.baseline_scores())
+            self._points.append(Point(self.learned, *scores, clock))
 
     def seal(self) -> Sealed:
         """End the segment and return what its version keeps, as `end_segment`.

@@ -48,11 +48,12 @@ class Score:
     def add(self, columns: Columns) -> None:
         """Take in the columns of the next events, in order."""
         self.recent.add(*columns)
-        self._add(self.measure.batch(*columns), len(columns[0]))
+        self.sum_up(self.measure.batch(*columns), len(columns[0]))
         if self.faded is not None:
             self.faded.add(*columns)
 
-    def _add(self, batch: Any, events: int) -> None:
+    def sum_up(self, batch: Any, events: int) -> None:
+        """Take what the measure made of the next events into all sums."""
         if self.lap is None:
             add_to_all([self.total, self.since], batch)
             return
@@ -104,14 +105,14 @@ class CountScore(Score):
         self.stretch = measure.sum()
         self.stretch_events = begun % window
 
-    def _add(self, batch: Counts, events: int) -> None:
+    def sum_up(self, batch: Counts, events: int) -> None:
         """Count the pairs of at most what is left of the stretch."""
         if self.stretch_events == self.window:
             self.stretch, self.stretch_events = self.measure.sum(), 0
         self.stretch_events += events
         assert self.stretch_events <= self.window
         self.stretch.add(batch)
-        super()._add(batch, events)
+        super().sum_up(batch, events)
 
     def in_window(self) -> Values:
         """Return the values of the window."""

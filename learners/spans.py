@@ -81,7 +81,7 @@ def count_bools(ys: Sequence[Any], labels: Sequence[Any]) -> Counts:
     {(False, False): 0, (False, True): 1, (True, False): 0, (True, True): 1, (True, None): 1}
     """
     if isinstance(ys, Column) and isinstance(labels, Column):
-        return _of_four(len(ys), *count_trues(ys.array, labels.array))
+        return pairs_of(len(ys), *count_trues(ys.array, labels.array))
     try:
         a, b = bytes(ys), bytes(labels)
     except (TypeError, ValueError):  # None, or a label that is no bool
@@ -90,10 +90,15 @@ def count_bools(ys: Sequence[Any], labels: Sequence[Any]) -> Counts:
     if a.count(b"\0") + ones_a != len(b) or b.count(b"\0") + ones_b != len(a):
         return _count_bools_and_others(ys, labels)
     both = (int.from_bytes(a, "little") & int.from_bytes(b, "little")).bit_count()
-    return _of_four(len(a), ones_a, ones_b, both)
+    return pairs_of(len(a), ones_a, ones_b, both)
 
 
-def _of_four(size: int, ones_a: int, ones_b: int, both: int) -> Counts:
+def pairs_of(size: int, ones_a: int, ones_b: int, both: int) -> Counts:
+    """Return the counts of pairs of booleans, given how often each is True, and both are.
+
+    >>> pairs_of(5, 3, 2, 1)
+    {(False, False): 1, (False, True): 1, (True, False): 2, (True, True): 1}
+    """
     numbers = (size - ones_a - ones_b + both, ones_b - both, ones_a - both, both)
     return dict(zip(BOOL_PAIRS, numbers, strict=True))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from river import dummy, metrics, stats
 
@@ -23,10 +23,13 @@ from learners.outputs import Digest, Outputs
 from learners.probable import Probable
 from learners.recipe import Task
 from learners.state import dump, load
+from learners.sweep import Marks, Told, fits, sweep
 from learners.table import Column, Layout, Table
 from learners.weights import UNWEIGHTED, Weights
 
 WINDOW = 7
+BOUNDS = {"MAE": 3.0, "CrossEntropy": 36.0}
+"""Of losses: those of classes cannot be beyond it, those of numbers can."""
 
 
 def dicts(ps: Sequence[float]) -> list[dict[bool, float]]:
@@ -64,7 +67,7 @@ class Life:
             WINDOW,
             task,
             fading=fading,
-            bounds={"MAE": 3.0} if "MAE" in names else {},
+            bounds={name: BOUNDS[name] for name in names if name in BOUNDS},
             slices=("n", "kind") if sliced else (),
             weights=Weights("w") if weight else UNWEIGHTED,
         )
@@ -118,10 +121,10 @@ class Life:
         else:
             self.digest.add_probabilities(outputs)
 
-    def reached(self, events: int) -> None:
+    def reached(self, events: int, told: Told | None = None) -> None:
         self.learned += events
         if self.learned % WINDOW == 0:
-            self.points.append((self.board.scores(), self.board.baseline_scores()))
+            self.points.append(told or (self.board.scores(), self.board.baseline_scores()))
 
     def hear(self, judged: Judged) -> None:
         beside = [(each.labels, each.numbers) for each in judged.beside.values()]
@@ -418,3 +421,55 @@ def test_losses_that_are_not_finite_are_computed_one_by_one() -> None:
     ys, numbers = Column(np.array([1e308, 1.0])), Column(np.array([-1e308, 1.0]))
     assert losses.losses("MSE", ys, numbers) is None
     assert losses.losses("MAE", ys, numbers) is None
+
+
+SWEPT = ["Recall", "Accuracy", "CrossEntropy", "F1", "LogLoss", "Precision"]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    events=st.lists(st.tuples(st.booleans(), st.one_of(*[chances] * 8, st.floats(1e-3, 0.999), odd)), max_size=90),
+    steps=STEPS,
+    names=st.lists(st.sampled_from(SWEPT), min_size=1, unique=True),
+    bound=st.sampled_from([36.0, 1.5]),
+)
+def test_scores_of_a_whole_batch_are_those_of_rows(
+    compiled_code: None,
+    monkeypatch: pytest.MonkeyPatch,
+    events: Any,
+    steps: Any,
+    names: list[str],
+    bound: float,
+) -> None:
+    monkeypatch.setattr("learners.sweep.LEAST", 1)
+    monkeypatch.setitem(BOUNDS, "CrossEntropy", bound)
+    rows, mixed, arrays, turned = lives("binary", names, events, steps, None)
+    assert rows == mixed
+    assert rows == arrays
+    assert rows == turned
+
+
+def test_a_batch_with_points_is_taken_in_at_once(compiled_code: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one in which something is not known is not: nothing is done then."""
+    found: list[Any] = []
+    monkeypatch.setattr("learners.sweep.LEAST", 1)
+    monkeypatch.setattr("learners.board.sweep", lambda *args: found.append(sweep(*args)) or found[-1])
+    life = Life("binary", SWEPT)
+    life.take([True, False, True], [0.5, 0.25, 0.75], "columns")  # baselines know no label before the third
+    for _ in range(3):
+        life.take([True, False] * 10, [0.75] * 20, "columns")
+    assert [each and list(each) for each in found] == [None, [7, 14, 21], [28, 35, 42], [49, 56, 63]]
+    assert [len(each) for each in (life.points, life.heard)] == [9, 63]
+    life.take([True, False] * 10, [0.75, math.nan] * 10, "columns")
+    assert found[-1] is None
+    assert fits(life.board.tally)
+    assert not fits(Life("binary", ["Accuracy", "MCC"]).board.tally)
+    assert not fits(Life("binary", ["ROCAUC"]).board.tally)
+
+
+def test_where_points_are() -> None:
+    for window, learned, events in ((3, 0, 1), (3, 2, 1), (3, 5, 7), (5, 4, 30), (1, 0, 3)):
+        marks = Marks.of(events, learned, window)
+        points = [n - learned for n in range(learned + 1, learned + events + 1) if n % window == 0]
+        assert marks.ends.tolist() == sorted({*points, events})
+        assert (marks.points, marks.before, marks.tail) == (len(points), learned % window, (learned + events) % window)

@@ -1,0 +1,232 @@
+"""Scores of a whole batch at once, with the points of the series in it, where all is in arrays. The same bits.
+
+Stretch by stretch, each point of the series costs dozens of small calls. Here one call sums up a measure of all
+predictors, and notes its sums wherever a point is; a point is made of numbers that are there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from learners import sweep_kernel
+from learners.bulk import compiled
+from learners.contest import Contest
+from learners.metrics import OF_FOUR, PLAIN_MEANS
+from learners.progressive import CountScore, Score, Scores, Tally
+from learners.spans import BOOL_PAIRS, pairs_of
+from learners.sums import Columns
+from learners.table import Column
+
+LEAST = 1024
+"""Fewer events are not worth it."""
+
+SPANS = ("cumulative", "window", "since_last", "low", "high")
+
+Told = tuple[Scores, dict[str, Scores]]
+"""The scores of the model, and of its rivals by name."""
+
+Values = list[dict[str, Any]]
+"""What one predictor has at each point: by metric, the value of each span, or the ends of an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Where in a batch stretches end: at each point of the series, of which there are `points`, and at its end.
+
+    `before` events came since the last point when the batch begins, `tail` when it ends.
+    """
+
+    ends: np.ndarray
+    points: int
+    before: int
+    tail: int
+
+    @classmethod
+    def of(cls, events: int, learned: int, window: int) -> Marks:
+        """Return those of a batch, after so many learned events.
+
+        >>> marks = Marks.of(25, learned=98, window=10)
+        >>> marks.ends.tolist(), marks.points, marks.before, marks.tail
+        ([2, 12, 22, 25], 3, 8, 3)
+        """
+        ends = [*range(window - learned % window, events + 1, window)]
+        last = ends[-1] if ends else 0
+        whole = ends if last == events else [*ends, events]
+        return cls(np.array(whole, dtype=np.int64), len(ends), learned % window, (learned + events) % window)
+
+
+def fits(tally: Tally) -> bool:
+    """Tell whether all that is asked for can be summed up so: metrics of two classes, counted or means of losses."""
+    return all(
+        metric.name in (OF_FOUR if isinstance(score, CountScore) else PLAIN_MEANS)
+        for score in tally.scores
+        for metric in score.measure.metrics
+    )
+
+
+def sweep(
+    tallies: Mapping[str, Tally], contest: Contest, columns: Mapping[str, Sequence[Columns]], learned: int, window: int
+) -> dict[int, Told] | None:
+    """Score a batch; return what is told at each point in it, by the number of its last event.
+
+    `tallies` are theirs by name, the model's first, and `columns` what the scores of each made of the batch. `learned`
+    events were scored before. None, with nothing done, where it cannot be done so.
+    """
+    every = list(columns.values())
+    events = len(every[0][0][0])
+    alike = len(set(map(len, every))) == 1  # a model's pairs are counted even where no metric is of them
+    if events < LEAST or not alike or not compiled() or not _in_arrays(every):
+        return None
+    marks = Marks.of(events, learned, window)
+    sums: list[_Counted | _Averaged] = []
+    for place in range(len(every[0])):
+        scores: list[Any] = [tally.scores[place] for tally in tallies.values()]
+        made = _Counted if isinstance(scores[0], CountScore) else _Averaged
+        sums.append(made(scores, [each[place] for each in every], marks))
+    contest.settle()
+    bounds = [_Bounded(contest, place, list(tallies), every, marks) for place in range(len(contest.bounded))]
+    if not all(each.fits for each in (*sums, *bounds)):
+        return None
+    values, ends = [each.take() for each in sums], [each.take() for each in bounds]
+    points: dict[int, Told] = {}
+    for mark in range(marks.points):
+        found = {
+            name: _scores(tally.names, [each[number][mark] for each in values], [each[number][mark] for each in ends])
+            for number, (name, tally) in enumerate(tallies.items())
+        }
+        points[learned + int(marks.ends[mark])] = found.pop(next(iter(found))), found
+    return points
+
+
+def _scores(names: Sequence[str], values: Sequence[dict[str, Any]], ends: Sequence[dict[str, Any]]) -> Scores:
+    """Return the scores of one predictor at one point."""
+    spans = {name: each for found in values for name, each in found.items()}
+    known = {name: each for found in ends for name, each in found.items()}
+    return {name: dict(zip(SPANS, (*spans[name], *known.get(name, (None, None))), strict=True)) for name in names}
+
+
+def _in_arrays(every: Sequence[Sequence[Columns]]) -> bool:
+    columns = [column for each in every for columns in each for column in columns]
+    return all(isinstance(column, Column) and column.array.dtype.char in "?d" for column in columns)
+
+
+class _Counted:
+    """Counts of pairs of booleans: those of each predictor's labels with the same ys."""
+
+    def __init__(self, scores: Sequence[CountScore], columns: Sequence[Columns], marks: Marks) -> None:
+        self._scores, self._columns, self._marks = scores, columns, marks
+        self.fits = all(array.dtype == bool for each in columns for array in map(_array, each)) and all(
+            each.stretch_events % each.window == marks.before and tuple(each.total.counts)[:4] == BOOL_PAIRS
+            for each in scores
+        )
+
+    def take(self) -> list[Values]:
+        """Add the counts to the scores; return their values."""
+        ends = self._marks.ends
+        labels = np.stack([_array(each[1]) for each in self._columns])
+        out = np.empty((len(labels), len(ends), 3), dtype=np.int64)
+        sweep_kernel.count_trues(_array(self._columns[0][0]), labels, ends, out)
+        sizes = np.diff(ends, prepend=0).tolist()
+        return [
+            self._take(score, [(size, *each) for size, each in zip(sizes, found, strict=True)], columns)
+            for score, found, columns in zip(self._scores, out.tolist(), self._columns, strict=True)
+        ]
+
+    def _take(self, score: CountScore, stretches: Sequence[tuple[int, ...]], columns: Columns) -> Values:
+        found: Values = []
+        for mark, (size, *trues) in enumerate(stretches):
+            score.sum_up(pairs_of(size, *trues), size)
+            if mark < self._marks.points:
+                each = [score.total.values(), score.stretch.values(), score.since.values()]
+                found.append({name: [values[name] for values in each] for name in each[0]})
+        score.recent.add(*columns)
+        return found
+
+
+class _Averaged:
+    """Means of losses: since ever, since the last version, and since the last point."""
+
+    def __init__(self, scores: Sequence[Score], columns: Sequence[Columns], marks: Marks) -> None:
+        self._scores, self._columns, self._marks = scores, columns, marks
+        values = np.stack([_array(each[0]) for each in columns])
+        self._state = np.array([[*_pair(each.total), *_pair(each.since), *self._lap(each)] for each in scores])
+        self._out = np.empty((len(scores), len(marks.ends), sweep_kernel.MEANS))
+        self.fits = values.dtype == float
+        if self.fits:
+            sweep_kernel.means(values, marks.ends, marks.points, self._state, self._out)
+            self.fits = bool(np.isfinite(self._out).all())
+
+    def _lap(self, score: Score) -> tuple[float, float]:
+        """Return count and mean since the last point."""
+        before, lap = self._marks.before, score.lap
+        if lap is None or score.lap_events != before:
+            lap = score.measure.sum()
+            lap.add(score.recent.columns(1)[0][-before:] if before else [])
+        return _pair(lap)
+
+    def take(self) -> list[Values]:
+        """Let the means be those at the end; return their values."""
+        for score, state, columns in zip(self._scores, self._state.tolist(), self._columns, strict=True):
+            score.lap, score.lap_events = score.measure.sum(), self._marks.tail
+            for place, each in enumerate((score.total, score.since, score.lap)):
+                if state[2 * place]:
+                    _mean(each).n, _mean(each)._mean = state[2 * place : 2 * place + 2]  # noqa: SLF001 - river's
+            score.recent.add(*columns)
+        name = self._scores[0].measure.metrics[0].name
+        rows = self._out[:, : self._marks.points, [1, 5, 3]].tolist()
+        return [[{name: row} for row in each] for each in rows]
+
+
+class _Bounded:
+    """Confidence sequences of one metric, and of the differences of the model from its rivals if it is the first."""
+
+    def __init__(
+        self, contest: Contest, place: int, names: Sequence[str], every: Sequence[Sequence[Columns]], marks: Marks
+    ) -> None:
+        assert contest.model is not None, "the model is in its contest"
+        among = [contest.model, *(contest.others[name][0] for name in names[1:])]
+        self._intervals = [each.intervals[place] for each in among]
+        self._sequences = [each.sequence for each in self._intervals]
+        if place == 0:
+            self._sequences += [contest.others[name][1].sequence for name in names[1:]]
+        of = self._intervals[0].of
+        values = np.stack([of.values(each[among[0].places[place]]) for each in every]).astype(float)
+        self._marks = marks
+        self.fits = None not in self._sequences and not (values > of.most).any()
+        if self.fits:
+            state = [[each.n, each.total, each.spread] for each in self._sequences if each is not None]
+            self._out = np.empty((len(state), len(marks.ends), 3))
+            sweep_kernel.bounds(values, marks.ends, np.array(state, dtype=float), self._out)
+
+    def take(self) -> list[Values]:
+        """Let the sequences be those at the end; return the ends of the intervals."""
+        rows = self._out.tolist()
+        for each, states in zip(self._sequences, rows, strict=True):
+            assert each is not None, "it fits"
+            each.n, (each.total, each.spread) = int(states[-1][0]), states[-1][1:]
+        found: list[Values] = []
+        for interval, states in zip(self._intervals, rows, strict=False):
+            interval.events += int(self._marks.ends[-1])
+            found.append(
+                [{interval.of.metric.name: interval.ends_of(*state)} for state in states[: self._marks.points]]
+            )
+        return found
+
+
+def _array(column: Sequence[Any]) -> np.ndarray:
+    assert isinstance(column, Column), "all is in arrays"
+    return column.array
+
+
+def _mean(found: Any) -> Any:
+    """Return river's mean in a sum of losses."""
+    return found.mean
+
+
+def _pair(found: Any) -> tuple[float, float]:
+    """Return its count and its mean."""
+    return _mean(found).n, _mean(found)._mean  # noqa: SLF001 - where river keeps it

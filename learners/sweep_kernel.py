@@ -1,0 +1,82 @@
+"""Sums of a whole batch, noted wherever a point of the score series is: loops of `learners.bulk`, many side by side.
+
+Each sum waits for its own last division; several in one loop need not wait for each other. The order of operations of
+each is that of `fold`, `bound` and `bound_differences`, so its bits are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from learners.compiled.jit import kernel
+
+MEANS = 6
+"""Numbers in a row of means: three counts, each with its mean."""
+LAP = 4
+"""Where the count and the mean are that begin anew at each point."""
+
+
+@kernel("void(boolean[::1], boolean[:, ::1], int64[::1], int64[:, :, ::1])")
+def count_trues(ys: Any, labels: Any, marks: Any, out: Any) -> None:
+    """Write for each stretch and each row of labels how often a y is true, a label is, and both are.
+
+    Stretches end at `marks`; `out` is of shape (rows, stretches, 3).
+    """
+    begin = 0
+    for mark in range(len(marks)):
+        for row in range(len(labels)):
+            first, second, both = 0, 0, 0
+            for place in range(begin, marks[mark]):
+                first += ys[place]
+                second += labels[row, place]
+                both += ys[place] & labels[row, place]
+            out[row, mark, 0], out[row, mark, 1], out[row, mark, 2] = first, second, both
+        begin = marks[mark]
+
+
+@kernel("void(float64[:, ::1], int64[::1], int64, float64[:, ::1], float64[:, :, ::1])")
+def means(values: Any, marks: Any, laps: int, state: Any, out: Any) -> None:
+    """Go on with three counts and means of each row of values; write them at every mark.
+
+    `state` has a row (n, a, m, b, k, c) for each of `values`, and is changed; the last pair begins anew after each of
+    the first `laps` marks. `out` is of shape (rows, marks, 6).
+    """
+    begin = 0
+    for mark in range(len(marks)):
+        for place in range(begin, marks[mark]):
+            for row in range(len(values)):
+                value = values[row, place]
+                for pair in range(0, MEANS, 2):
+                    n = state[row, pair] + 1.0
+                    state[row, pair] = n
+                    state[row, pair + 1] += (1.0 / n) * (value - state[row, pair + 1])
+        for row in range(len(values)):
+            for column in range(MEANS):
+                out[row, mark, column] = state[row, column]
+            if mark < laps:
+                state[row, LAP], state[row, LAP + 1] = 0.0, 0.0
+        begin = marks[mark]
+
+
+@kernel("void(float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1])")
+def bounds(values: Any, marks: Any, state: Any, out: Any) -> None:
+    """Go on with the confidence sequence (count, sum, squares) of each row of values; write them at every mark.
+
+    `state` has a row for each of `values`; those that follow are of the differences of the first from the others, in
+    order. It is changed. `out` is of shape (rows of state, marks, 3). NaN is no value.
+    """
+    begin, rows = 0, len(values)
+    for mark in range(len(marks)):
+        for place in range(begin, marks[mark]):
+            for row in range(len(state)):
+                value = values[row, place] if row < rows else values[0, place] - values[row - rows + 1, place]
+                if value == value:  # noqa: PLR0124 - NaN does not
+                    n, total = state[row, 0], state[row, 1]
+                    difference = value - (total / n if n > 0.0 else 0.0)
+                    state[row, 0] = n + 1.0
+                    state[row, 1] = total + value
+                    state[row, 2] += difference * difference
+        for row in range(len(state)):
+            for column in range(3):
+                out[row, mark, column] = state[row, column]
+        begin = marks[mark]

@@ -13,9 +13,10 @@ from river.ensemble import ADWINBaggingClassifier, BaggingClassifier, Leveraging
 from river.forest import ARFClassifier
 from river.forest.adaptive_random_forest import BaseTreeClassifier
 from river.metrics import Accuracy
-from river.tree import HoeffdingTreeClassifier
+from river.tree import HoeffdingAdaptiveTreeClassifier, HoeffdingTreeClassifier
 from river.tree.splitter import GaussianSplitter
 
+from learners.adaptive import AdaptiveTree
 from learners.bags import AdwinBag, Bag, LeveragingBag
 from learners.forests import Forest
 from learners.pairs import PLAIN, Pair
@@ -24,6 +25,7 @@ from learners.trees import Tree
 Ask = Callable[[Any], Any]
 Learn = Callable[[Any, Any], Any]
 
+TREES: dict[type, type[Pair[Any]]] = {HoeffdingTreeClassifier: Tree, HoeffdingAdaptiveTreeClassifier: AdaptiveTree}
 BAGS: dict[type, type[Bag]] = {
     BaggingClassifier: Bag,
     ADWINBaggingClassifier: AdwinBag,
@@ -40,7 +42,7 @@ def paired(ask: Ask, learn: Learn, *, remember: bool = True) -> tuple[Ask, Learn
     True
     """
     model, kind = _of(ask), type(_of(ask))
-    if _of(learn) is not model or not (kind in BAGS or kind in (ARFClassifier, HoeffdingTreeClassifier)):
+    if _of(learn) is not model or kind not in {*TREES, *BAGS, ARFClassifier}:
         return ask, learn
     own: tuple[Any, Any] = (kind.predict_proba_one, kind.learn_one)
     if (getattr(ask, "__func__", None), getattr(learn, "__func__", None)) != own:
@@ -54,8 +56,8 @@ def _of(call: Any) -> Any:
 
 
 def _pair(model: Any, kind: Any, *, remember: bool) -> Pair[Any] | None:
-    if kind is HoeffdingTreeClassifier:
-        return Tree(model, remember=remember) if _are_usual([model], kind) else None
+    if kind in TREES:
+        return TREES[kind](model, remember=remember) if _are_usual([model], kind) else None
     if kind is ARFClassifier:
         trees = [*model.data, *filter(None, model._background or ())]
         usual = model.splitter is None and all(type(each) is Accuracy for each in (model.metric, *model._metrics))

@@ -15,10 +15,10 @@ from river.tree.utils import BranchFactory
 _ROOT = math.sqrt(2.0)
 
 
-def attempt(tree: Any, leaf: Any, above: Any, place: int | None) -> None:
-    """Do as `_attempt_to_split`, where the tree has river's usual criterion; else let river do it."""
+def attempt(tree: Any, leaf: Any, above: Any, place: int | None, **more: Any) -> None:
+    """Do as `_attempt_to_split` where the criterion is the usual one; else let river do it. `more`: of the branch."""
     if tree.remove_poor_attrs or tree.split_criterion != "info_gain":
-        tree._attempt_to_split(leaf, above, place)
+        tree._attempt_to_split(leaf, above, place, **more)
         return
     if leaf.observed_class_distribution_is_pure():
         return
@@ -30,10 +30,10 @@ def attempt(tree: Any, leaf: Any, above: Any, place: int | None) -> None:
         bound = tree._hoeffding_bound(criterion.range_of_merit(leaf.stats), tree.delta, leaf.total_weight)
         decided = found[-1].merit - found[-2].merit > bound or bound < tree.tau
     if decided:
-        _split(tree, leaf, above, place, found[-1])
+        _split(tree, leaf, above, place, found[-1], more)
 
 
-def _split(tree: Any, leaf: Any, above: Any, place: int | None, best: BranchFactory) -> None:
+def _split(tree: Any, leaf: Any, above: Any, place: int | None, best: BranchFactory, more: dict[str, Any]) -> None:
     """Put a branch in the place of a leaf; or let it learn no more, where no split is better."""
     if best.feature is None:
         leaf.deactivate()
@@ -42,14 +42,14 @@ def _split(tree: Any, leaf: Any, above: Any, place: int | None, best: BranchFact
     else:
         kind = tree._branch_selector(best.numerical_feature, best.multiway_split)
         leaves = [tree._new_leaf(stats, parent=leaf) for stats in best.children_stats or ()]
-        branch = best.assemble(kind, leaf.stats, leaf.depth, *leaves)
+        branch = best.assemble(kind, leaf.stats, leaf.depth, *leaves, **more)
         tree._n_active_leaves += len(leaves) - 1
         if above is None:
             tree._root = branch
         else:
             above.children[place] = branch
     sizes = (tree._n_inactive_leaves, tree._active_leaf_size_estimate, tree._inactive_leaf_size_estimate)
-    if any(sizes) or tree._max_byte_size < 0:
+    if more or any(sizes) or tree._max_byte_size < 0:
         tree._enforce_size_limit()  # else it would look at all leaves, and change none
 
 

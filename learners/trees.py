@@ -26,6 +26,7 @@ from river.tree.nodes.branch import (
     NumericBinaryBranch,
     NumericMultiwayBranch,
 )
+from river.tree.nodes.hatc_nodes import AdaLeafClassifier
 from river.tree.nodes.htc_nodes import LeafMajorityClass, LeafNaiveBayes, LeafNaiveBayesAdaptive
 from river.tree.splitter import GaussianSplitter
 
@@ -43,9 +44,10 @@ The leaf is None where river must learn the event.
 """
 
 _BRANCHES = frozenset({NominalBinaryBranch, NominalMultiwayBranch, NumericMultiwayBranch})
-_ADAPTIVE = frozenset({LeafNaiveBayesAdaptive, RandomLeafNaiveBayesAdaptive})
+_VOTING = frozenset({LeafNaiveBayesAdaptive, RandomLeafNaiveBayesAdaptive})
+_ADAPTIVE = _VOTING | {AdaLeafClassifier}
 _BAYES = frozenset({LeafNaiveBayes, RandomLeafNaiveBayes})
-_LEAVES = _ADAPTIVE | _BAYES | {LeafMajorityClass, RandomLeafMajorityClass}
+_LEAVES = _VOTING | _BAYES | {LeafMajorityClass, RandomLeafMajorityClass}
 _RANDOM = frozenset({RandomLeafMajorityClass, RandomLeafNaiveBayes, RandomLeafNaiveBayesAdaptive})
 
 
@@ -110,6 +112,15 @@ def teach(tree: Any, found: Look, x: X, y: Any, w: float) -> None:
         return
     tree.classes.add(y)
     tree._train_weight_seen_by_model += w
+    take_in(tree, leaf, x, y, w, majority, bayes)
+    if leaf.splitters is not None and tree._growth_allowed:
+        _grow(tree, leaf, above, x)
+    if tree._train_weight_seen_by_model % tree.memory_estimate_period == 0:
+        tree._estimate_model_size()
+
+
+def take_in(tree: Any, leaf: Any, x: X, y: Any, w: float, majority: Votes | None, bayes: Votes | None) -> None:
+    """Do as `learn_one` of a leaf's own class, with its votes as far as they are known."""
     stats, active = leaf.stats, leaf.splitters is not None
     if active and type(leaf) in _ADAPTIVE:
         if not stats or (commonest(stats) if majority is None else most(majority)) == y:
@@ -123,10 +134,6 @@ def teach(tree: Any, found: Look, x: X, y: Any, w: float) -> None:
         stats[y] = w
     if active:
         _observe(leaf, x, y, w, tree.nominal_attributes)
-        if tree._growth_allowed:
-            _grow(tree, leaf, above, x)
-    if tree._train_weight_seen_by_model % tree.memory_estimate_period == 0:
-        tree._estimate_model_size()
 
 
 def _grow(tree: Any, leaf: Any, above: Any, x: X) -> None:

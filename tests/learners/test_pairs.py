@@ -60,15 +60,25 @@ FOREST = st.fixed_dictionaries(
         ),
     },
 )
-KINDS = st.sampled_from(["numbers", "numbers", "categories", "lacking", "coarse", "odd"])
+ADAPTIVE = st.fixed_dictionaries(
+    {"seed": st.integers(0, 9), "drift_window_threshold": st.sampled_from([10, 300])},
+    optional={
+        "bootstrap_sampling": st.just("False"),
+        "switch_significance": st.just("0.9"),
+        "drift_detector": st.sampled_from(["drift.NoDrift()", "drift.ADWIN(0.9, clock=1)", "drift.PageHinkley(5)"]),
+    },
+)
+KINDS = st.sampled_from(["numbers", "numbers", "categories", "lacking", "coarse", "odd", "empty"])
 
 
-TREES = "tree.HoeffdingTreeClassifier"
+TREE_NAME, ADAPTIVE_NAME = "tree.HoeffdingTreeClassifier", "tree.HoeffdingAdaptiveTreeClassifier"
 
 
 def text_of(several: dict[str, Any] | str | None, each: dict[str, Any]) -> str:
-    """The recipe of a tree, of a forest with these parameters, or of a bag."""
-    name, given = ("forest.ARFClassifier", each | several) if isinstance(several, dict) else (TREES, each)
+    """The recipe of a tree, of an adaptive one or a forest with these parameters, or of a bag."""
+    name, given = TREE_NAME, each
+    if isinstance(several, dict):
+        name, given = "forest.ARFClassifier" if "n_models" in several else ADAPTIVE_NAME, each | several
     text = f"{name}({', '.join(f'{key}={value}' for key, value in given.items())})"
     return "ensemble." + several.format(text) if isinstance(several, str) else text
 
@@ -87,8 +97,11 @@ def stream(kind: str, labels: Sequence[Any], seed: int, count: int) -> Events:
             x |= {"c": c, "b": rng.choice("pq") if part < 3 else "new"}
         elif kind == "coarse":
             x |= {"a": float(6 + 2 * place + rng.randrange(-6, 4)), "b": float(rng.randrange(12))}  # splits at these
+            x["c"] = float(rng.randrange(0 if y == labels[0] else 4, 12))
         elif kind == "lacking":
             x = {name: value for name, value in x.items() if rng.random() < 0.8}
+        elif kind == "empty":
+            x = x if number > count // 2 else {}
         elif kind == "odd":
             x |= {"b": rng.choice([0, True, 3, -0.0, 1e-300, 1e150, None]), "c": c if part else 0.5}
         events.append((x, y))
@@ -155,7 +168,7 @@ def check(text: str, task: str, events: Events, sizes: Iterator[int]) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(
-    several=st.none() | FOREST | BAG,
+    several=st.none() | FOREST | ADAPTIVE | BAG,
     each=TREE,
     kind=KINDS,
     labels=st.sampled_from([(False, True), ("a", "b", "c"), (1, 2), (True,)]),
@@ -176,7 +189,13 @@ def test_a_pair_does_as_river_in_every_bit(
 
 
 @settings(max_examples=30, deadline=None)
-@given(several=st.none() | FOREST | BAG, each=TREE, kind=KINDS, seed=st.integers(0, 99), delay=st.integers(0, 30))
+@given(
+    several=st.none() | FOREST | ADAPTIVE | BAG,
+    each=TREE,
+    kind=KINDS,
+    seed=st.integers(0, 99),
+    delay=st.integers(0, 30),
+)
 def test_labels_may_come_later(
     several: dict[str, Any] | str | None, each: dict[str, Any], kind: str, seed: int, delay: int
 ) -> None:
@@ -192,7 +211,27 @@ def test_labels_may_come_later(
 
 
 @pytest.mark.parametrize(
-    ("text", "count"), [("forest.ARFClassifier(seed=1)", 3000), ("tree.HoeffdingTreeClassifier()", 20_000)]
+    "parameters",
+    [
+        "leaf_prediction='mc', remove_poor_attrs=True, grace_period=30, delta=0.5",
+        "merit_preprune=False, grace_period=5",
+        "grace_period=5, delta=0.9, tau=0.9",
+        "grace_period=5, max_size=0.0, stop_mem_management=True",
+    ],
+)
+@pytest.mark.parametrize("kind", ["numbers", "coarse", "categories", "empty"])
+def test_splits_are_as_by_river(parameters: str, kind: str) -> None:
+    for seed in range(4):
+        check(f"{TREE_NAME}({parameters})", "binary", stream(kind, (False, True), seed, 600), iter([600]))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("forest.ARFClassifier(seed=1)", 3000),
+        ("tree.HoeffdingTreeClassifier()", 20_000),
+        (f"{ADAPTIVE_NAME}(seed=1)", 10_000),
+    ],
 )
 def test_elec2_is_as_by_river(text: str, count: int) -> None:
     _, xs, ys = elec2()
@@ -252,7 +291,7 @@ def changed(model: Any) -> Any:
         Own(),
         tree.HoeffdingTreeClassifier(splitter=OwnSplitter()),
         tree.HoeffdingTreeClassifier(splitter=tree.splitter.HistogramSplitter()),
-        tree.HoeffdingAdaptiveTreeClassifier(seed=1),
+        tree.ExtremelyFastDecisionTreeClassifier(),
         forest.ARFClassifier(seed=1, metric=metrics.LogLoss()),
         forest.ARFClassifier(seed=1, splitter=OwnSplitter()),
         changed(tree.HoeffdingTreeClassifier()),

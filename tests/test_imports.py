@@ -48,6 +48,7 @@ def loaded(code: str) -> set[str]:
         ("import stream.cli", LEARNS | KEEPS | COMPILES | KAFKA | {"numpy"}),
         ("import learners, learners.compiled, learners.bulk, learners.table", LEARNS | COMPILES),
         ("from learners import LearnFailed, LabelPolicy, Turn", LEARNS | COMPILES),
+        ("from learners.compiled.building import main; import learners.compiled.slots_kernel", LEARNS | COMPILES),
         ("import store; from store import Version, Segment; import store.entries", KEEPS),
         ("import stream.gate, stream.sources, stream.again", LEARNS | KEEPS | TALKS | COMPILES | KAFKA),
         ("import stream.backtest.reader", LEARNS | KEEPS | TALKS | COMPILES | KAFKA),

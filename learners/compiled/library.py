@@ -30,15 +30,15 @@ COMPILING_S_MAX = 300
 
 WORDS_MAX = 500
 
-BARE = """
-import sys, types
-for name, path in (("learners", sys.argv[1]), ("learners.compiled", sys.argv[2])):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [path]
+BEGIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import learners
+del sys.path[0]
 from learners.compiled.building import main
-main(*sys.argv[3:])
+main(*sys.argv[2:])
 """
-"""What the process runs: without what `learners` imports for itself, river above all."""
+"""What the process runs: the very sources that this one has, wherever that was started."""
 
 LIBRARIES: list[Library] = []
 """All that were made in this process."""
@@ -114,10 +114,9 @@ class Compiler:
         """Start it. Raises OSError."""
         paths = os.pathsep.join(sys.path)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        packages = [str(HERE.parent), str(HERE)]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-P", "-c", BARE, *packages, name, *modules],
+                [sys.executable, "-P", "-c", BEGIN, str(HERE.parents[1]), name, *modules],
                 env=os.environ | {"PYTHONPATH": paths},
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,

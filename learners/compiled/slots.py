@@ -26,10 +26,24 @@ NUMBERS = np.array([1.0, -1.0, 0.0, np.nan])
 """What a word or a truth puts into its column, or a feature that is missing."""
 
 
+class Columns(dict[Any, int]):
+    """Columns by the keys of river, numbered as they come first; `names` has them in that order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[Any] = []
+
+    def __missing__(self, key: Any) -> int:
+        """Give a number to a key that has not come yet."""
+        self[key] = column = len(self)
+        self.names.append(key)
+        return column
+
+
 class Words(dict[Any, int]):
     """Column and number of each word of a feature, as one integer: four times the column, and the place in NUMBERS."""
 
-    def __init__(self, name: str, hasher: Any, columns: dict[Any, int]) -> None:
+    def __init__(self, name: str, hasher: Any, columns: Columns) -> None:
         super().__init__()
         self._name, self._hasher, self._columns = name, hasher, columns
 
@@ -39,15 +53,14 @@ class Words(dict[Any, int]):
             self[None] = 3
             return 3
         ((key, number),) = self._hasher.transform_one({self._name: word}).items()
-        column = self._columns.setdefault(key, len(self._columns))
-        self[word] = code = 4 * column + {1: 0, -1: 1, 0: 2}[number]
+        self[word] = code = 4 * self._columns[key] + {1: 0, -1: 1, 0: 2}[number]
         return code
 
 
 class Hashed:
     """A FeatureHasher on arrays."""
 
-    def __init__(self, branch: Branch, layout: Layout, columns: dict[Any, int]) -> None:
+    def __init__(self, branch: Branch, layout: Layout, columns: Columns) -> None:
         self._branch, self._layout, self._columns = branch, layout, columns
         self.places = np.empty((0, len(branch.names)), dtype=np.int64)
 
@@ -70,7 +83,7 @@ class Hashed:
                     return None
                 continue
             ((key, sign),) = self._hasher.transform_one({name: 1.0}).items()
-            self.places[:, place] = self._columns.setdefault(key, len(self._columns))
+            self.places[:, place] = self._columns[key]
             found[:, place] = xs.numbers[:, self._layout.numbers.index(name)] * sign
         if self._branch.whole and np.isnan(found).any():
             return None
@@ -104,7 +117,7 @@ class Slots:
 
     def __init__(self, found: Found, layout: Layout) -> None:
         self._found, self._layout = found, layout
-        self.columns: dict[Any, int] = {}
+        self.columns = Columns()
         self._parts: list[Steps | Hashed] = [
             Steps(each, layout) if each.hashed is None else Hashed(each, layout, self.columns)
             for each in found.branches
@@ -113,6 +126,7 @@ class Slots:
     def load(self, model: Any) -> bool:
         """Take the state over from a river model; return whether it can be gone on with."""
         self.columns.clear()
+        self.columns.names.clear()
         fits = [part.load(steps) for part, steps in self._pairs(model)]
         return all(fits)
 
@@ -134,7 +148,7 @@ class Slots:
             if isinstance(part, Hashed):
                 places.append(part.places)
             else:
-                columns = [self.columns.setdefault(name, len(self.columns)) for name in part.names]
+                columns = [self.columns[name] for name in part.names]
                 places.append(np.broadcast_to(np.array(columns, dtype=np.int64), (len(xs), len(columns))))
         most = max(map(len, found))
         whole = [each if len(each) == most else np.concatenate([each, each]) for each in found]

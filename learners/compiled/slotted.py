@@ -70,7 +70,7 @@ class SlottedLinear(LinearEngine):
 
     def _reach(self) -> None:
         """Take over what the model keeps of columns that came by now. Raises what a number that is none raises."""
-        keys, linear = list(self._slots.columns)[self._reached :], self._model
+        keys, linear = self._slots.columns.names[self._reached :], self._model
         self._kept = longer(self._kept, len(self._slots.columns))
         self._order.reach(len(self._kept))
         rows = [(codes.WEIGHT, linear._weights)]  # noqa: SLF001 - river has no other way
@@ -112,7 +112,7 @@ class SlottedLinear(LinearEngine):
     def store(self, model: Any) -> None:
         """Give the state back."""
         self._slots.store(model)
-        columns, keys = self._order.take(), list(self._slots.columns)
+        columns, keys = self._order.take(), self._slots.columns.names
         self._kept[columns, codes.COUNT] = 0.0
         learned = [(place, keys[column]) for place, column in enumerate(columns.tolist())]
         self._give(self._found.last(model), self._kept[columns].T.tolist(), learned)
@@ -145,7 +145,7 @@ class SlottedBayes(BayesEngine):
         if more:
             self._kept = np.concatenate([self._kept, np.zeros((len(self._kept), more, 4))], axis=1)
             self._counts = np.concatenate([self._counts, np.zeros(more)])
-        keys = list(self._slots.columns)[self._reached :]
+        keys = self._slots.columns.names[self._reached :]
         self._kept = longer(self._kept, len(self._slots.columns))
         self._order.reach(len(self._kept) * count)
         for label, gaussians in self._bayes.gaussians.items():
@@ -180,7 +180,7 @@ class SlottedBayes(BayesEngine):
     def store(self, model: Any) -> None:
         """Give the state back."""
         self._slots.store(model)
-        bayes, classes, keys = self._found.last(model), self.classes, list(self._slots.columns)
+        bayes, classes, keys = self._found.last(model), self.classes, self._slots.columns.names
         for label, count in zip(classes, self._counts.tolist(), strict=True):
             bayes.class_counts[label] = int(count)
         columns, of = np.divmod(self._order.take(), slots_kernel.CLASSES_MAX)

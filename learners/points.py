@@ -14,12 +14,11 @@ from typing import Any, overload
 
 Scores = dict[str, dict[str, float | None]]
 
-Shape = tuple[tuple[str | int, ...], tuple[int, ...]]
-"""Of a point: its names, and the places of the values that are None.
+Names = tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
+"""Those of the model (none) and of its metrics, each with its spans; then the same of each baseline."""
 
-Names are those of the model (none), and of its metrics, each with its spans, and before these how many there are; then
-the same of each baseline.
-"""
+Shape = tuple[Names, tuple[int, ...]]
+"""Of a point: its names, and the places of the values that are None."""
 
 FLOAT, MISSING = {float}, {float, type(None)}
 
@@ -57,12 +56,11 @@ class Points(Sequence[Point]):
 
     def append(self, point: Point) -> None:
         """Add a point; one with values of another type than float is kept as it is."""
-        names: list[str | int] = []
+        names = []
         values: list[Any] = []
         for name, scores in (("", point.scores), *point.baselines.items()):
-            names += (name, len(scores))
-            for metric, spans in scores.items():
-                names += (metric, len(spans), *spans)
+            names.append((name, tuple([(metric, tuple(spans)) for metric, spans in scores.items()])))
+            for spans in scores.values():
                 values += spans.values()
         kinds = set(map(type, values))
         missing: tuple[int, ...] = ()
@@ -102,18 +100,13 @@ class Points(Sequence[Point]):
         if isinstance(head, Point):
             return head
         learned, clock_us, (named, missing), start = head
-        values: list[Any] = self._values[start : start + len(named)].tolist()  # names are more than values
+        count = sum(len(spans) for _, metrics in named for _, spans in metrics) - len(missing)
+        values: list[Any] = self._values[start : start + count].tolist()
         for place in missing:
             values.insert(place, None)
-        names: Iterator[Any] = iter(named)
         rest = iter(values)
-        (_, scores), *baselines = [(name, _scores(names, rest)) for name in names]
+        (_, scores), *baselines = [
+            (name, {metric: dict(zip(spans, islice(rest, len(spans)), strict=True)) for metric, spans in metrics})
+            for name, metrics in named
+        ]
         return Point(learned, scores, dict(baselines), clock_us)
-
-
-def _scores(names: Iterator[Any], values: Iterator[float | None]) -> Scores:
-    """Read the scores of one: how many metrics, then each."""
-    scores: Scores = {}
-    for metric in islice(names, next(names)):
-        scores[metric] = dict(zip(islice(names, next(names)), values, strict=False))
-    return scores

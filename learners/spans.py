@@ -103,6 +103,11 @@ def pairs_of(size: int, ones_a: int, ones_b: int, both: int) -> Counts:
     return dict(zip(BOOL_PAIRS, numbers, strict=True))
 
 
+def four_of(counts: Counts) -> tuple[int, ...]:
+    """Return how often each pair of booleans came, in one order, given what `count_bools` counted."""
+    return tuple(counts.values())[: len(BOOL_PAIRS)]
+
+
 def _count_bools_and_others(ys: Sequence[Any], labels: Sequence[Any]) -> Counts:
     counts = dict.fromkeys(BOOL_PAIRS, 0)
     add_counts(counts, count_pairs(ys, labels))

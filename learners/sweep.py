@@ -15,9 +15,9 @@ import numpy as np
 from learners import sweep_kernel
 from learners.bulk import compiled
 from learners.contest import Contest
-from learners.metrics import OF_FOUR, PLAIN_MEANS
+from learners.metrics import OF_FOUR, PLAIN_MEANS, of_four
 from learners.progressive import CountScore, Score, Scores, Tally
-from learners.spans import BOOL_PAIRS, pairs_of
+from learners.spans import BOOL_PAIRS, four_of, pairs_of
 from learners.sums import Columns
 from learners.table import Column
 
@@ -141,8 +141,9 @@ class _Counted:
         for mark, (size, *trues) in enumerate(stretches):
             score.sum_up(pairs_of(size, *trues), size)
             if mark < self._marks.points:
-                each = [score.total.values(), score.stretch.values(), score.since.values()]
-                found.append({name: [values[name] for values in each] for name in each[0]})
+                three: list[Any] = [score.total, score.stretch, score.since]
+                ever, lap, since = [of_four(*four_of(each.counts)) for each in three]
+                found.append({name: [ever[name], lap[name], since[name]] for name in ever})
         score.recent.add(*columns)
         return found
 

@@ -202,16 +202,38 @@ def test_what_comes_to_nothing_changes_nothing() -> None:
     assert engine.run(table[:1000], ys[:1000], None) is not None
     bare(plain, table[:1000], ys[:1000], None)
     leaves = tree_of(plain).n_leaves
-    table.numbers[-1] = math.inf
+    table.numbers[-1] = 1e300  # its square is not finite
     for _ in range(2):
         assert engine.run(table[1000:], [*ys[1000:3999], "new"], None) is None
         assert engine.run(table[1000:], ys[1000:], None) is None
+    engine.store(model)
+    assert bits(model) == bits(plain)
     assert list(engine.classes) == [False, True]
     assert engine.run(table[1000:3999], ys[1000:3999], None) is not None
     bare(plain, table[1000:3999], ys[1000:3999], None)
     assert leaves + 5 < tree_of(plain).n_leaves
     engine.store(model)
     assert bits(model) == bits(plain)
+
+
+def test_leaves_that_were_put_to_sleep_wake_at_a_split() -> None:
+    """As they are where memory was short once."""
+    (table, ys), (model, engine) = deep(3000, 5), made("tree.HoeffdingTreeClassifier(20, tau=0.3)", 4, "binary")
+    bare(model, table[:1000], ys[:1000], None)
+    for leaf in [*model._root.iter_leaves()][:3]:
+        leaf.deactivate()
+    model._n_active_leaves, model._n_inactive_leaves = model._n_active_leaves - 3, 3
+    plain = copy.deepcopy(model)
+    engine.load(model)
+    for start, stop in pairwise([1000, 1005, 1200, 3000]):
+        table.numbers[stop - 1] = 1e300
+        assert engine.run(table[start:stop], ys[start:stop], None) is None
+        found = engine.run(table[start : stop - 1], ys[start : stop - 1], None)
+        assert found is not None
+        assert bits(dicts(engine, found)) == bits(bare(plain, table[start : stop - 1], ys[start : stop - 1], None))
+        engine.store(model)
+        assert bits(model) == bits(plain)
+    assert plain.n_inactive_leaves == 0
 
 
 @pytest.mark.parametrize("steps", ["", "preprocessing.StandardScaler() | "])

@@ -155,15 +155,17 @@ def kept(model: Any) -> Any:
     return bits(model), rng and rng.getstate()
 
 
-def check(text: str, task: str, events: Events, sizes: Iterator[int]) -> None:
+def check(text: str, task: str, events: Events, sizes: Iterator[int]) -> Any:
+    """Compare a model with river's, and return that."""
     river, model = (read_recipe(text, task).build() for _ in range(2))
     found, expected = ours(model, events, sizes), rivers(river, events)
     assert repr(found[1]) == repr(expected[1])
     if expected[1] is not None:
         event("river raises")
-        return
+        return river
     assert repr(found[0]) == repr(expected[0]), "with the order of labels, and every digit"
     assert kept(model) == kept(river)
+    return river
 
 
 @settings(max_examples=80, deadline=None)
@@ -223,6 +225,22 @@ def test_labels_may_come_later(
 def test_splits_are_as_by_river(parameters: str, kind: str) -> None:
     for seed in range(2):
         check(f"{TREE_NAME}({parameters})", "binary", stream(kind, (False, True), seed, 600), iter([600]))
+
+
+@pytest.mark.parametrize("option", ["nb", "nba"])
+def test_alternate_trees_are_as_by_river(option: str) -> None:
+    """Detectors that see drifts everywhere: trees grow beside branches, take their place, or are given up."""
+    counts = [0, 0, 0]
+    for seed in range(8):
+        detector = "drift.ADWIN(0.9, clock=1)" if seed % 2 else "drift.ADWIN(0.5, clock=4)"
+        text = (
+            f"{ADAPTIVE_NAME}(leaf_prediction='{option}', grace_period={5 if seed % 2 else 50}, delta=0.5, "
+            f"drift_window_threshold=5, switch_significance=0.9, drift_detector={detector}, seed={seed})"
+        )
+        river = check(text, "binary", stream("numbers", (False, True), seed, 600), iter([1, 7, 100] * 99))
+        found = (river.n_alternate_trees, river.n_switch_alternate_trees, river.n_pruned_alternate_trees)
+        counts = [before + more for before, more in zip(counts, found, strict=True)]
+    assert all(counts)
 
 
 @pytest.mark.parametrize(

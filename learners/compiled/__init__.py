@@ -96,7 +96,7 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
         return LIBRARY.why
     linear = found.linear
     engine: Engine
-    if found.hashed:
+    if found.slotted:
         engine = slotted.engine(found, layout)
     elif linear is not None:
         engine = LinearEngine(found, linear, layout)

@@ -26,7 +26,8 @@ COLUMNS_MAX = 1024
 class Branch:
     """Part of a union, or the steps before a model: selected features, then scalers (`ahead`), or one encoder.
 
-    `hot` is the name of a OneHotEncoder, `hashed` that of a FeatureHasher. `part` is the name of the branch in the
+    `hot` is the name of a OneHotEncoder, `hashed` that of a FeatureHasher; `light`: one with a key for each
+    feature of an event at most, without zeros. `part` is the name of the branch in the
     union, None where there is none. The others are those of `Found`.
     """
 
@@ -37,6 +38,7 @@ class Branch:
     ahead: tuple[str, ...]
     hot: str | None = None
     hashed: str | None = None
+    light: bool = False
 
 
 def branched(steps: Sequence[tuple[str | None, Any]], layout: Layout) -> tuple[tuple[Branch, ...], str | None] | str:
@@ -56,8 +58,8 @@ def branched(steps: Sequence[tuple[str | None, Any]], layout: Layout) -> tuple[t
         if isinstance(wrong, str):
             return wrong
     hot, hashed = [each for each in found if each.hot], [each for each in found if each.hashed]
-    if len(hashed) > 1 or (hot and hashed):
-        return f"a union of FeatureHasher and {'OneHotEncoder' if hot else 'another'} is not compiled"
+    if len(hashed) > 1 or (hashed and not all(each.light for each in hot)):
+        return f"a union of FeatureHasher and {'OneHotEncoder with zeros' if hot else 'another'} is not compiled"
     for alike in (hot, [each for each in found if not each.hot and not each.hashed]):
         names = [name for each in alike for name in each.names]
         if len(set(names)) < len(names):
@@ -134,6 +136,7 @@ def _branch(part: str | None, steps: Mapping[Any, Any], layout: Layout) -> Branc
     return wrong or Branch(
         part, chosen(first, layout), selected, type(first) is compose.Select, ahead,
         hot=last_name if hot else None, hashed=last_name if hashed else None,
+        light=hot and last.drop_zeros and not last.drop_first,
     )  # fmt: skip
 
 

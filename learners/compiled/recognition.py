@@ -76,9 +76,10 @@ class Found:
     union: str | None = None
 
     @property
-    def hashed(self) -> bool:
-        """Whether features are hashed."""
-        return any(each.hashed is not None for each in self.branches)
+    def slotted(self) -> bool:
+        """Whether an event has few keys of many, so that what comes to the model has slots instead of columns."""
+        encoders = [each for each in self.branches if each.hot or each.hashed]
+        return bool(encoders) and all(each.light or each.hashed for each in encoders)
 
     def last(self, model: Any) -> Any:
         """Return the last step of a river model."""

@@ -1,8 +1,9 @@
-"""Hashed features ahead of a model, alone or in a union with scaled numbers: what comes has slots, not columns.
+"""Hashed features, or categories one-hot without zeros, ahead of a model, alone or in a union: slots, not columns.
 
 A FeatureHasher gives each event its keys in the order of its features: which column is next to which differs from event
-to event. So what comes to the model is two arrays, of shape (events, slots): numbers, NaN where a slot has none, and
-the columns that these are of, numbered as they come first. A word is hashed once, by river itself, and remembered.
+to event. Categories without zeros are few of many in each event. So what comes to the model is two arrays, of shape
+(events, slots): numbers, NaN where a slot has none, and the columns that these are of, numbered as they come first. A
+word is hashed once, by river itself, and remembered.
 """
 
 from __future__ import annotations
@@ -32,6 +33,19 @@ class Columns(dict[Any, int]):
     def __init__(self) -> None:
         super().__init__()
         self.names: list[Any] = []
+        self._owners: dict[str, Any] = {}
+
+    def of(self, key: str, owner: Any) -> int:
+        """Return the column of a key that is of one feature only. Raises ValueError if it is of another, too."""
+        if self._owners.setdefault(key, owner) != owner:
+            raise ValueError(key)
+        return self[key]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.clear()
+        self.names.clear()
+        self._owners.clear()
 
     def __missing__(self, key: Any) -> int:
         """Give a number to a key that has not come yet."""
@@ -43,22 +57,33 @@ class Columns(dict[Any, int]):
 class Words(dict[Any, int]):
     """Column and number of each word of a feature, as one integer: four times the column, and the place in NUMBERS."""
 
-    def __init__(self, name: str, hasher: Any, columns: Columns) -> None:
+    def __init__(self, name: str, encoder: Any, columns: Columns) -> None:
         super().__init__()
-        self._name, self._hasher, self._columns = name, hasher, columns
+        self._name, self._encoder, self._columns = name, encoder, columns
 
     def __missing__(self, word: Any) -> int:
         """Hash it. Raises ValueError where river does."""
         if word is None:
             self[None] = 3
             return 3
-        ((key, number),) = self._hasher.transform_one({self._name: word}).items()
+        ((key, number),) = self._encoder.transform_one({self._name: word}).items()
         self[word] = code = 4 * self._columns[key] + {1: 0, -1: 1, 0: 2}[number]
         return code
 
 
+class Categories(Words):
+    """Words of a OneHotEncoder without zeros: those that are given, or all."""
+
+    def __missing__(self, word: Any) -> int:
+        """Name it. Raises ValueError if another feature has a category of that name."""
+        given = self._encoder.categories
+        missing = word is None or (given is not None and word not in given[self._name])
+        self[word] = code = 3 if missing else 4 * self._columns.of(f"{self._name}_{word}", self._name)
+        return code
+
+
 class Hashed:
-    """A FeatureHasher on arrays."""
+    """A FeatureHasher on arrays, or a OneHotEncoder without zeros."""
 
     def __init__(self, branch: Branch, layout: Layout, columns: Columns) -> None:
         self._branch, self._layout, self._columns = branch, layout, columns
@@ -66,10 +91,11 @@ class Hashed:
 
     def load(self, steps: Mapping[str, Any]) -> bool:
         """Take over how it hashes; return whether it can be gone on with."""
-        assert self._branch.hashed is not None, "there is a hasher"
-        hasher, features, selected = steps[self._branch.hashed], self._branch.names, self._branch.selected
-        self._words = {name: Words(name, hasher, self._columns) for name in features if name in self._layout.others}
-        self._hasher = hasher
+        features, selected = self._branch.names, self._branch.selected
+        encoder = steps[str(self._branch.hashed or self._branch.hot)]
+        kind = Words if self._branch.hashed else Categories
+        self._words = {name: kind(name, encoder, self._columns) for name in features if name in self._layout.others}
+        self._encoder = encoder
         self._marks, self._first = np.empty(0, dtype=np.int64), 0
         return selected is None or chosen(steps[selected], self._layout) == features
 
@@ -79,15 +105,19 @@ class Hashed:
         found, self.places = np.empty(shape), np.empty(shape, dtype=np.int64)
         for place, name in enumerate(self._branch.names):
             if name in self._words:
-                if not self._put_words(xs.others[name], self._words[name], found[:, place], self.places[:, place]):
+                words = xs.others[name]
+                if self._branch.whole and None in words:
+                    return None
+                if not self._put_words(words, self._words[name], found[:, place], self.places[:, place]):
                     return None
                 continue
-            ((key, sign),) = self._hasher.transform_one({name: 1.0}).items()
+            ((key, sign),) = self._encoder.transform_one({name: 1.0}).items()
             self.places[:, place] = self._columns[key]
             found[:, place] = xs.numbers[:, self._layout.numbers.index(name)] * sign
-        if self._branch.whole and np.isnan(found).any():
-            return None
-        self._merge(found)
+            if self._branch.whole and np.isnan(found[:, place]).any():
+                return None
+        if self._branch.hashed:
+            self._merge(found)
         return found
 
     @staticmethod
@@ -99,7 +129,7 @@ class Hashed:
             words.clear()
         try:
             coded = np.fromiter(map(words.__getitem__, values), dtype=np.int64, count=len(values))
-        except ValueError:  # river cannot hash half a character
+        except ValueError:  # river cannot hash half a character, a name is of two
             return False
         found[:], places[:] = NUMBERS[coded & 3], coded >> 2
         return True
@@ -119,14 +149,13 @@ class Slots:
         self._found, self._layout = found, layout
         self.columns = Columns()
         self._parts: list[Steps | Hashed] = [
-            Steps(each, layout) if each.hashed is None else Hashed(each, layout, self.columns)
+            Hashed(each, layout, self.columns) if each.hashed or each.hot else Steps(each, layout)
             for each in found.branches
         ]
 
     def load(self, model: Any) -> bool:
         """Take the state over from a river model; return whether it can be gone on with."""
-        self.columns.clear()
-        self.columns.names.clear()
+        self.columns.forget()
         fits = [part.load(steps) for part, steps in self._pairs(model)]
         return all(fits)
 
@@ -148,7 +177,10 @@ class Slots:
             if isinstance(part, Hashed):
                 places.append(part.places)
             else:
-                columns = [self.columns[name] for name in part.names]
+                try:
+                    columns = [self.columns.of(name, part) for name in part.names]
+                except ValueError:
+                    return None
                 places.append(np.broadcast_to(np.array(columns, dtype=np.int64), (len(xs), len(columns))))
         most = max(map(len, found))
         whole = [each if len(each) == most else np.concatenate([each, each]) for each in found]

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learners.compiled import Engine, hindrance, slots
+from learners.compiled import Engine, engine_for, hindrance, slots
+from learners.compiled.branches import COLUMNS_MAX
 from learners.recipe import read_recipe
-from learners.table import Table
+from learners.table import Layout, Table
 from tests.bits import bits
 from tests.learners.test_compiled import RAISED, cuts, recipes
 from tests.learners.test_compiled_bayes import LABELS
@@ -38,8 +39,11 @@ def hashers(draw: Any) -> str:
     if draw(st.booleans()):
         return f"{which}{hasher} | "
     scaler = draw(st.sampled_from(["", " | preprocessing.StandardScaler()", " | preprocessing.MinMaxScaler()"]))
-    branches = draw(st.permutations([f"(compose.Select('b', 'a'){scaler})", f"({which}{hasher})"]))
-    return f"({' + '.join(branches)}) | "
+    branches = [f"(compose.Select('b', 'a'){scaler})", f"({which}{hasher})"]
+    if draw(st.booleans()):
+        given = draw(st.sampled_from(["", "{'d': {True}}, ", "{'d': {False, 'x'}, 'q': {'a'}}, "]))
+        branches.append(f"(compose.Select('d') | preprocessing.OneHotEncoder({given}drop_zeros=True))")
+    return f"({' + '.join(draw(st.permutations(branches)))}) | "
 
 
 def stream(data: Any, task: str) -> tuple[str, Table, list[Any], Any]:
@@ -133,6 +137,25 @@ def test_what_is_left_to_river_leaves_no_trace(steps: str, last: str, bad: str) 
             assert bits(model) == bits(plain)
 
 
+@pytest.mark.parametrize("encoder", [HASHER, "preprocessing.OneHotEncoder(drop_zeros=True)"])
+@pytest.mark.parametrize("missing", ["a", "c"])
+def test_where_a_selected_feature_is_missing_river_is_to_raise(encoder: str, missing: str) -> None:
+    names = "'c', 'a'" if encoder == HASHER else "'c'"
+    model, engine = made(f"compose.Select({names}) | {encoder} | {MODEL}", "binary")
+    xs = Table(LAYOUT, np.ones((2, 2)), {"c": ["u", "v"], "d": [True, True], "e": ["x", "y"]})
+    assert engine.run(xs[:1], [True], None) is not None
+    if missing == "a":
+        xs.numbers[1, 0] = np.nan
+    else:
+        xs.others["c"][1] = None
+    try:
+        model.predict_proba_one(xs[1])
+    except KeyError:
+        assert engine.run(xs, [True, False], None) is None
+    else:
+        assert engine.run(xs, [True, False], None) is not None
+
+
 def run(engine: Engine, xs: Table, ys: list[bool]) -> list[float]:
     found = engine.run(xs, ys, None)
     assert found is not None
@@ -160,6 +183,29 @@ def test_words_are_forgotten_and_columns_are_not() -> None:
             assert bits(model) == bits(plain)
 
 
+def test_as_many_categories_as_come_have_a_column_each_where_there_are_no_zeros() -> None:
+    encoder = "preprocessing.OneHotEncoder(drop_zeros=True)"
+    model, engine = made(f"compose.Select('c', 'e') | {encoder} | {MODEL}", "binary")
+    plain, count = copy.deepcopy(model), COLUMNS_MAX + 100
+    others = {"c": [f"v{n}" for n in range(count)], "d": [True] * count, "e": ["x", "y"] * (count // 2)}
+    xs, ys = Table(LAYOUT, np.ones((count, 2)), others), [n % 3 == 0 for n in range(count)]
+    found = engine_answers(engine, "binary", xs, ys, None, at_once(count))
+    assert bits(found) == bits(answers_of(plain, xs, ys, None, at_once(count)))
+    engine.store(model)
+    assert bits(model) == bits(plain)
+
+
+def test_one_name_for_categories_of_two_features_is_left_to_river() -> None:
+    layout = Layout(("c", "c_v", "n_x"), ("n_x",))
+    encoder = "preprocessing.OneHotEncoder(drop_zeros=True)"
+    steps = f"(compose.Select('n_x') + (compose.Select('c', 'c_v') | {encoder}))"
+    engine = engine_for(read_recipe(f"{steps} | {MODEL}", "binary").build(), layout, "binary")
+    assert not isinstance(engine, str | None)
+    xs = Table(layout, np.ones((3, 1)), {"c": ["v_a", "b", "v_b"], "c_v": ["x", "b", "x"]})
+    assert engine.run(xs[:1], [True], None) is not None
+    assert engine.run(xs, [True] * 3, None) is None
+
+
 HASHED = "(compose.Select('c') | preprocessing.FeatureHasher(seed=1))"
 
 
@@ -173,6 +219,7 @@ HASHED = "(compose.Select('c') | preprocessing.FeatureHasher(seed=1))"
         ("preprocessing.StandardScaler() | preprocessing.FeatureHasher(seed=1)", "scalers ahead of FeatureHasher"),
         (f"({HASHED} + {HASHED})", "a union of FeatureHasher and another is not compiled"),
         (f"({HASHED} + (compose.Select('e') | preprocessing.OneHotEncoder()))", "FeatureHasher and OneHotEncoder"),
+        (f"({HASHED} + (compose.Select('e') | preprocessing.OneHotEncoder(drop_zeros=True)))", None),
         ("compose.Select('z') | preprocessing.FeatureHasher(seed=1)", "Select of what is no feature"),
         ("preprocessing.FeatureHasher(n_features=0, seed=1)", "n_features = 0"),
         ("preprocessing.FeatureHasher(n_features=2.5, seed=1)", "n_features = 2.5"),

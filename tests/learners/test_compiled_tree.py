@@ -242,7 +242,7 @@ def test_what_a_tree_was_is_built_later(steps: str) -> None:
     (table, ys), (model, engine) = deep(3000, 5), made(f"{steps}tree.HoeffdingTreeClassifier(20, tau=0.3)", 4, "binary")
     assert isinstance(engine, Lending)
     assert engine.lend(model) is None
-    plain = copy.deepcopy(model)
+    plain, written = copy.deepcopy(model), []
     for start, stop in pairwise([0, 1000, 1500, 3000]):
         assert engine.run(table[start:stop], ys[start:stop], None) is not None
         bare(plain, table[start:stop], ys[start:stop], None)
@@ -258,6 +258,8 @@ def test_what_a_tree_was_is_built_later(steps: str) -> None:
             other = made(f"{steps}tree.HoeffdingTreeClassifier(20, tau=0.3)", 4, "binary")[1]
             other.load(load(captured.written())["model"])
             assert other.run(table[stop : stop + 500], ys[stop : stop + 500], None) is not None
+        written.append((captured, expected))
+    for captured, expected in written:
         assert bits(load(captured.written())["model"]) == expected
     assert tree_of(model).n_leaves < tree_of(plain).n_leaves
     engine.store(model)

@@ -42,7 +42,7 @@ def main() -> int:
     table_only.add_argument("--rounds", type=int, default=3)
     table_only.add_argument("--times", type=int, default=8, help="how often elec2 is read by those who run river")
     table_only.add_argument("--times-large", type=int, default=50, help="and by those who are faster")
-    table_only.add_argument("--times-trees", type=int, default=2, help="and by trees")
+    table_only.add_argument("--times-trees", type=int, default=6, help="and by trees")
     table_only.add_argument("--only", nargs="*", default=(), help="these contestants, by the names in contestants.py")
     against.add_options(arguments)
     chosen = arguments.parse_args()

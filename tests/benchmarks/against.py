@@ -25,8 +25,8 @@ LEARNERS = {
 EVERY = 20_000
 """So often a version is saved, in events; at most every five seconds."""
 
-LONGER = 20
-"""What is compiled is ten times as fast: so many more events, and as many more between versions."""
+LONGER, TREES = 20, 4
+"""What is compiled is ten times as fast: so many more events, and as many more between versions. Trees are slower."""
 
 
 class Ground:
@@ -52,6 +52,11 @@ class Ground:
         """A topic with the events `LONGER` times over."""
         return self.filled(self.events * LONGER)
 
+    @functools.cached_property
+    def tree_topic(self) -> str:
+        """A topic with the events `TREES` times over."""
+        return self.filled(self.events * TREES)
+
     def filled(self, events: Sequence[bytes]) -> str:
         """Return a topic with these events."""
         topic = self.broker.topic()
@@ -59,11 +64,11 @@ class Ground:
         return topic
 
     def again(self, compare: Callable[..., None]) -> None:
-        """Compare what trains with what replays it: over more events where that is compiled, and a second is short."""
+        """Compare what trains with what replays it: over more events, since both are compiled, and a second short."""
         count, bootstrap = len(self.events), self.broker.bootstrap
         linear, tree = LEARNERS.items()
         compare(*linear, bootstrap, self.long_topic, count * LONGER, EVERY * LONGER, self.pairs)
-        compare(*tree, bootstrap, self.topic, count, EVERY, self.pairs)
+        compare(*tree, bootstrap, self.tree_topic, count * TREES, EVERY * TREES, self.pairs)
 
     def close(self) -> None:
         """Remove the broker, if there is one."""
@@ -131,7 +136,7 @@ def _gate(ground: Ground) -> None:
 
 def _backtesting(ground: Ground) -> None:
     ground.again(backtesting.compare)
-    backtesting.share(ground.broker.bootstrap, ground.topic, ground.pairs)
+    backtesting.share(ground.broker.bootstrap, ground.topic, ground.tree_topic, ground.pairs)
 
 
 def _delayed(ground: Ground) -> None:

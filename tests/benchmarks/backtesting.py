@@ -31,7 +31,7 @@ def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, eve
         print(f"  ratio      {told([each[f'train{key}'] / each[f'backtest{key}'] for each in found], '.3f')} {clock}")
 
 
-def share(bootstrap: str, topic: str, pairs: int) -> None:
+def share(bootstrap: str, topic: str, longer: str, pairs: int) -> None:
     """Print what many linear candidates cost in one pass, against one by one; and two processes against one."""
     found = [alone(many, bootstrap, topic) for _ in range(pairs)]
     print(f"\nBacktest of {CANDIDATES} linear candidates, from Kafka")
@@ -39,7 +39,7 @@ def share(bootstrap: str, topic: str, pairs: int) -> None:
         ratios = [each[f"one pass{key}"] / each[f"one by one{key}"] for each in found]
         print(f"  one pass to {CANDIDATES} passes  {told(ratios, '.3f')} {clock} (at most 0.75 is asked for)")
     print(f"Backtest of {CANDIDATES} trees, from Kafka")
-    found = [alone(in_two, bootstrap, topic) for _ in range(pairs)]
+    found = [alone(in_two, bootstrap, longer) for _ in range(pairs)]
     ratios = [each["one process"] / each["two processes"] for each in found]
     print(f"  two processes to one   {told(ratios, '.3f')} elapsed, starting them included (at least 1.7 is asked for)")
 

@@ -176,6 +176,15 @@ LINEAR_TABLE = (
 )
 
 TREE_TABLE = (
+    Contestant(
+        "tree-columns",
+        "Tidemark, columns, Kafka",
+        TREES,
+        ALL,
+        OURS,
+        _tidemark("kafka", "auto", measured.TREE),
+        _columns,
+    ),
     Contestant("tree-kafka", "Tidemark, rows, Kafka", TREES, ALL, OURS, _tidemark("kafka", "river", measured.TREE)),
     Contestant("tree-river", "bare river, dicts in memory", TREES, ONE, NONE, _in_memory(measured.TREE, five=False)),
     Contestant(

@@ -85,7 +85,7 @@ def over_sizes(cores: Cores, scale: float) -> Iterator[dict[str, Any]]:
     """Yield how long training pauses for a version of ever more bytes, made in line and in a fork."""
     for kilobytes in (max(1, int(each * scale)) for each in KILOBYTES):
         for way in ("line", "fork", "chosen"):
-            found = paused(LADEN, way, 2_000, 20, 0.2, cores, kilobytes)
+            found = paused(LADEN, "river", way, 2_000, 20, 0.2, cores, kilobytes)
             pauses, _ = found.pop("pauses_ms"), found.pop("busy_ms")
             yield told(
                 {

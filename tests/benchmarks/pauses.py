@@ -25,12 +25,15 @@ ARF = "forest.ARFClassifier(n_models=10, seed=1)"
 WAYS = {"line": "fork_from = '1h'", "fork": "fork_from = '0s'", "chosen": ""}
 
 PAUSES = {
-    "linear model": (LINEAR, 45_312, 0.1),
-    "Hoeffding tree": (measured.TREE, 45_312, 0.1),
-    "ARF with 10 trees": (ARF, 45_312, 0.5),
-    "linear model with 13 MB": ("ballast:make", 10_000, 1.0),
+    "linear model": (LINEAR, "auto", 45_312, 0.1),
+    "linear model, rows": (LINEAR, "river", 45_312, 0.1),
+    "Hoeffding tree": (measured.TREE, "auto", 45_312, 0.1),
+    "Hoeffding tree, rows": (measured.TREE, "river", 45_312, 0.1),
+    "ARF with 10 trees": (ARF, "river", 45_312, 0.5),
+    "linear model with 13 MB": ("ballast:make", "river", 10_000, 1.0),
 }
-"""Each with the events that it has learned before, and after how many seconds each version is due: none waits."""
+"""Each with its engine (auto: compiled), the events that it has learned before, and after how many seconds each version
+is due: none waits."""
 
 VERSIONS = 120
 """So many of what Tidemark does by itself, whatever the scale: a 99th percentile of fewer is the longest."""
@@ -40,8 +43,9 @@ VERSIONS_MIN = 20
 COSTS = (
     ("linear model, columns", LINEAR, "auto", 5_000_000),
     ("linear model, rows", LINEAR, "river", 1_000_000),
-    ("Hoeffding tree", measured.TREE, "river", 110_000),
-    ("ARF with 10 trees", ARF, "river", 8_000),
+    ("Hoeffding tree, columns", measured.TREE, "auto", 1_000_000),
+    ("Hoeffding tree, rows", measured.TREE, "river", 220_000),
+    ("ARF with 10 trees", ARF, "river", 24_000),
 )
 """Over how many events throughput with a version every five seconds is compared with none: for 12 s each or so, at any
 scale, since there must be versions."""
@@ -65,9 +69,9 @@ def measure(scale: float, rounds: int) -> Section:
             {
                 "learner": name,
                 "way": way,
-                **pause(learner, way, int(before * scale), versions(way, scale), every_s, cores),
+                **pause(learner, engine, way, int(before * scale), versions(way, scale), every_s, cores),
             }
-            for name, (learner, before, every_s) in PAUSES.items()
+            for name, (learner, engine, before, every_s) in PAUSES.items()
             for way in WAYS
         ]
         rounds = max(rounds, ROUNDS_MIN)
@@ -83,9 +87,11 @@ def versions(way: str, scale: float) -> int:
     return VERSIONS if way == "chosen" else max(VERSIONS_MIN, int(VERSIONS * scale))
 
 
-def pause(learner: str, way: str, before: int, versions: int, every_s: float, cores: Cores) -> dict[str, Any]:
+def pause(
+    learner: str, engine: str, way: str, before: int, versions: int, every_s: float, cores: Cores
+) -> dict[str, Any]:
     """Return percentiles of the pause of one learner, in milliseconds: elapsed, and the loop's own processor time."""
-    found = paused(learner, way, before, versions, every_s, cores, LADEN_KILOBYTES)
+    found = paused(learner, engine, way, before, versions, every_s, cores, LADEN_KILOBYTES)
     pauses, busy = found.pop("pauses_ms"), found.pop("busy_ms")
     told = {
         "saves": len(pauses),
@@ -98,27 +104,29 @@ def pause(learner: str, way: str, before: int, versions: int, every_s: float, co
 
 
 def paused(
-    learner: str, way: str, before: int, versions: int, every_s: float, cores: Cores, kilobytes: int
+    learner: str, engine: str, way: str, before: int, versions: int, every_s: float, cores: Cores, kilobytes: int
 ) -> dict[str, Any]:
     """Return what `saving` found after some events, which another process has learned: as after any start."""
     with tempfile.TemporaryDirectory() as folder:
         laden(folder, kilobytes)
-        began = alone(learning, folder, learner, max(before, 1_000), cores=cores.every)
+        began = alone(learning, folder, learner, engine, max(before, 1_000), cores=cores.every)
         events = int(max(2 * began["rate"], RATE_MIN) * every_s * (versions + 2))
-        return alone(saving, folder, learner, way, events, versions, every_s, cores=cores.every)
+        return alone(saving, folder, learner, engine, way, events, versions, every_s, cores=cores.every)
 
 
-def learning(folder: str, learner: str, events: int) -> dict[str, Any]:
+def learning(folder: str, learner: str, engine: str, events: int) -> dict[str, Any]:
     """Train on so many events; return how many a second."""
     from tests.benchmarks.watching import Watch  # noqa: PLC0415
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     watch = Watch()
-    train_on(Path(folder), learner, events, "every = '1h'")
+    train_on(Path(folder), learner, engine, events, "every = '1h'")
     return {"rate": events / watch.told()["seconds"]}
 
 
-def saving(folder: str, learner: str, way: str, events: int, versions: int, every_s: float) -> dict[str, Any]:
+def saving(
+    folder: str, learner: str, engine: str, way: str, events: int, versions: int, every_s: float
+) -> dict[str, Any]:
     """Train on, until so many versions were saved or events learned; return pauses in milliseconds.
 
     `bytes` are those of the last version, compressed; `raw_bytes` before that.
@@ -129,7 +137,7 @@ def saving(folder: str, learner: str, way: str, events: int, versions: int, ever
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     watch = Watch()
     watch.saves_max = versions + 1
-    head = train_on(Path(folder), learner, events, f"every = '{round(every_s * 1e3)}ms'\n{WAYS[way]}")
+    head = train_on(Path(folder), learner, engine, events, f"every = '{round(every_s * 1e3)}ms'\n{WAYS[way]}")
     with Store.open(f"sqlite:///{folder}/tidemark.db") as store:
         raw = len(store.model("m").payload(head.version))
     pauses, busy = ([each * 1e3 for each in found] for found in watch.longest())
@@ -137,12 +145,12 @@ def saving(folder: str, learner: str, way: str, events: int, versions: int, ever
     return {"pauses_ms": pauses, "busy_ms": busy, "raw_bytes": raw, **watch.told()}
 
 
-def train_on(home: Path, learner: str, events: int, snapshots: str) -> Any:
+def train_on(home: Path, learner: str, engine: str, events: int, snapshots: str) -> Any:
     """Put so many more events into the log, and train; return head."""
     log, source = home / "events.jsonl", cycle(events_of(1)[0])
     with log.open("ab") as out:
         out.writelines(next(source) + b"\n" for _ in range(events))
-    return measured.train(home, learner, f"file:{log}", engine_setting("river"), snapshots)
+    return measured.train(home, learner, f"file:{log}", engine_setting(engine), snapshots)
 
 
 def cost(name: str, learner: str, engine: str, count: int, rounds: int, cores: Cores) -> dict[str, Any]:

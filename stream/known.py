@@ -55,8 +55,9 @@ def behind(store: ModelStore, entries: Iterable[Entry]) -> Iterator[tuple[Entry,
 
     A released one held nothing in versions that were judged by the revision of its release, or a later one.
     """
-    judged = {version.version: version.quarantine for version in store.outline()}
-    held = [(judged[version], hold) for version, hold in store.all_holds(reason=QUARANTINED)]
+    holds = store.all_holds(reason=QUARANTINED)
+    judged = {version.version: version.quarantine for version in store.outline()}  # a trainer may save: these come last
+    held = [(judged[version], hold) for version, hold in holds]
     for entry in entries:
         stops: dict[int, int] = {}
         for revision, hold in held:

@@ -2,7 +2,8 @@
 
 1. The segments since the base of the plan are read again in recorded order, judged by today's gate and quarantine, into
    a branch of versions: one for each, so that a rebuild that was killed goes on where it was.
-2. The trainer goes on all the while. When the branch is within one version of head, or after three laps, head moves to
+2. A version of the branch is committed while the next segment is replayed.
+3. The trainer goes on all the while. When the branch is within one version of head, or after three laps, head moves to
    it in one transaction; the trainer reads again what lies beyond.
 """
 
@@ -19,6 +20,8 @@ from store.offsets import Offsets
 from store.rebuilds import Rebuild
 from store.types import Hold, NewVersion, Ref, Run, Segment, Version
 from stream.again import read_segment
+from stream.aside import Aside
+from stream.branch import Branch
 from stream.config import Config
 from stream.draft import new_version
 from stream.errors import LogLost, ModelRuined
@@ -78,6 +81,12 @@ class Rebuilder:
             pid_started=process.started,
             take_over=self.take_over,
         )
+        with Aside() as aside:
+            rebuild = self._in_laps(rebuild, aside)
+        return self.store.rebuild_swap(rebuild, who=who(), why=why), rebuild
+
+    def _in_laps(self, rebuild: Rebuild, aside: Aside) -> Rebuild:
+        """Let the branch grow until it covers head, or nearly."""
         learner: Learner | None = None
         at = rebuild.tip
         for lap in range(1_000_000):
@@ -88,13 +97,15 @@ class Rebuilder:
             with closing(self.open_feed()) as self.feed:
                 self.earliest = self.feed.earliest()
                 self.quarantine = Quarantine(self.plan.revision, self.plan.entries, self.feed, self.config)
-                tip = self.store.version(rebuild.tip)
+                branch = Branch(self.store, aside, rebuild)
                 if learner is None or at != rebuild.tip:
-                    learner = learner_at(self.store, self.feed, self.config, tip, self.tell)
+                    learner = learner_at(self.store, self.feed, self.config, branch.tip, self.tell)
                 for version in todo:
-                    learner, tip, rebuild = self._one(learner, tip, rebuild, version)
+                    learner = self._one(learner, branch, version)
+                branch.land()
+            rebuild = branch.rebuild
             at = rebuild.tip
-        return self.store.rebuild_swap(rebuild, who=who(), why=why), rebuild
+        return rebuild
 
     def _todo(self, rebuild: Rebuild) -> list[Version]:
         lineage = self.store.lineage(trained(self.store).version)
@@ -123,25 +134,26 @@ class Rebuilder:
             return self.store.rebuild_back(rebuild, rebuild.base, rebuild.base)
         return self.store.rebuild_back(rebuild, tip.version, tip.covers)
 
-    def _one(
-        self, learner: Learner, tip: Version, rebuild: Rebuild, version: Version
-    ) -> tuple[Learner, Version, Rebuild]:
+    def _one(self, learner: Learner, branch: Branch, version: Version) -> Learner:
         """Do again what a version did, without what is quarantined, and save it in the branch, after its tip."""
         if version.kind == "skip":
-            return learner, *self.store.rebuild_save(rebuild, self._skipped(tip, version))
-        gate = self._gate(tip)
-        again = open_gate(self.feed, self.config, Schema.from_json(tip.schema), live=False)
+            branch.save(self._skipped(branch.land(), version))
+            return learner
+        gate = self._gate(branch.tip)
+        again = open_gate(self.feed, self.config, Schema.from_json(branch.tip.schema), live=False)
         taint = Taint(self.feed, gate, again, self.store)
         while True:
-            segment = OpenSegment.after(self.feed.topics, tip)
+            segment = branch.segment(self.feed.topics)
             try:
                 taint.strike(learner, segment)
-                new = self._replayed(learner, gate, segment, version)
+                new = self._replayed(learner, gate, segment, version, branch)
             except (LearnFailed, ModelRuined) as failed:
+                tip = branch.land(segment)
                 taint.find(segment, failed, lambda: None)
                 learner = learner_at(self.store, self.feed, self.config, tip, lambda _: None)
                 continue
-            return learner, *self.store.rebuild_save(rebuild, new)
+            branch.save(new, segment)
+            return learner
 
     def _gate(self, tip: Version) -> Gate:
         schema = Schema.from_json(tip.schema)
@@ -177,7 +189,9 @@ class Rebuilder:
             covers=version.version,
         )
 
-    def _replayed(self, learner: Learner, gate: Gate, segment: OpenSegment, version: Version) -> NewVersion:
+    def _replayed(
+        self, learner: Learner, gate: Gate, segment: OpenSegment, version: Version, branch: Branch
+    ) -> NewVersion:
         if version.kind in ("freeze", "thaw"):
             learner.switch(static=version.kind == "freeze")
         gate.memory.recall(learner.beside)
@@ -189,7 +203,7 @@ class Rebuilder:
             segment.pass_over(run)
         most = events_max(columns=self._in_columns(segment.parent))
         for batch in read_segment(self.feed, left, version.position, events_max=most):
-            kept = self._due(batch, segment) if batch.late else batch
+            kept = self._due(batch, segment, branch.land(segment)) if batch.late else batch
             verdicts = gate.judge(kept, known)
             try:
                 verdicts.teach(learner)
@@ -199,6 +213,7 @@ class Rebuilder:
         if self.store.has_point(version.version, version.accounts.learned):
             learner.point()  # the last point of a series, at the end of a log
         gate.memory.write(learner.beside)
+        branch.land(segment)
         new = new_version(learner, segment, self.run.run, self.config.hash, version.reason, version.kind)
         return replace(new, quarantine=self.plan.revision, covers=version.version)
 
@@ -227,10 +242,10 @@ class Rebuilder:
             learner.strike(numbers)
             segment.strike(numbers, [held for held in self.store.held() if point(held.hold()) in out], learner)
 
-    def _due(self, batch: Batch, segment: OpenSegment) -> Batch:
+    def _due(self, batch: Batch, segment: OpenSegment, parent: Version) -> Batch:
         """Leave out of a late batch what this lineage has learned in its place, and what is held again."""
         assert self.plan.base is not None
-        line = {version.version for version in self.store.lineage(segment.parent.version)}
+        line = {version.version for version in self.store.lineage(parent.version)}
         held = [point(hold) for version, hold in self.store.all_holds(reason=QUARANTINED) if version in line]
         held += [point(hold.hold()) for hold in segment.held if hold.reason == QUARANTINED]
         active = union(entry.offsets for entry in self.plan.entries if entry.active)

@@ -136,7 +136,7 @@ def _gate(ground: Ground) -> None:
 
 def _backtesting(ground: Ground) -> None:
     ground.again(backtesting.compare)
-    backtesting.share(ground.broker.bootstrap, ground.topic, ground.tree_topic, ground.pairs)
+    backtesting.share(ground.broker.bootstrap, ground.topic, ground.pairs)
 
 
 def _delayed(ground: Ground) -> None:

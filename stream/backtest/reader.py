@@ -1,7 +1,6 @@
-"""The process that reads ahead: it takes stretches of a course, decodes and judges them, and tells what it accepted;
-while the other process has nothing to do, it hands over records as they are.
+"""The process that reads ahead: it takes stretches of a course, decodes and judges them, and tells what it accepted.
 
-It learns nothing, and loads nothing of that: no river, no scipy, no database; no Kafka where it reads files. So it
+While the other process has nothing to do, that one is handed records as they are. It learns nothing, and loads nothing of that: no river, no scipy, no database; no Kafka where it reads files. So it
 begins within half a second.
 """
 

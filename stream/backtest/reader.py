@@ -1,7 +1,7 @@
 """The process that reads ahead: it takes stretches of a course, decodes and judges them, and tells what it accepted.
 
-While the other process has nothing to do, that one is handed records as they are. It learns nothing, and loads nothing of that: no river, no scipy, no database; no Kafka where it reads files. So it
-begins within half a second.
+While the other process has nothing to do, that one is handed records as they are. This one learns nothing, and loads
+nothing of that: no river, no scipy, no database; no Kafka where it reads files. So it begins within half a second.
 """
 
 from __future__ import annotations

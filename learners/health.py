@@ -79,6 +79,11 @@ class Health:
             for entry in expired:
                 fates[names.of(entry.x.get(field))].expired += 1
 
+    def lose(self, expired: list[Entry]) -> None:
+        """Take in events whose label never came, and empty the list of them."""
+        self.take((), (), expired)
+        expired.clear()
+
     def details(self) -> dict[str, Any]:
         """Return it as plain values: "delay": {"edges_s", "counts" (one more), "mean_s"}, and "slices" if there are."""
         delay = {"edges_s": list(EDGES_S), "counts": list(self.counts), "mean_s": self.whole.mean_delay_s()}

@@ -69,6 +69,11 @@ class Learner(Facts):
         """Why river runs the model on events in columns after all, once that is known."""
         return self._running.why
 
+    @property
+    def lends(self) -> bool:
+        """Whether its model takes no time to write down, however large it is."""
+        return self._running.lends
+
     def switch(self, *, static: bool) -> None:
         """Make the model static from here on, or let it learn again."""
         self._parts.static_since = self.learned if static else None
@@ -181,8 +186,7 @@ class Learner(Facts):
     def _judge_all(self, pending: Pending, rounds: Iterator[Round]) -> None:
         while (part := self._next(rounds)) is not None:
             self._judge(part)
-        self._parts.health.take((), (), pending.gone)
-        pending.gone.clear()
+        self._parts.health.lose(pending.gone)
         pending.pack()
 
     def strike(self, numbers: Iterable[int]) -> None:
@@ -194,8 +198,7 @@ class Learner(Facts):
         if pending is not None:
             for number in numbers:
                 pending.strike(number)
-            self._parts.health.take((), (), pending.gone)
-            pending.gone.clear()
+            self._parts.health.lose(pending.gone)
 
     def close(self) -> None:
         """Reveal and learn every label that is known and not yet due, as evaluation does at the end of a stream."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from river import base, compose
@@ -29,7 +30,8 @@ class Prediction:
 class Predictor:
     """Asks one model. `ask(x)` is the raw answer, `outputs` puts raw answers into columns, `digest` hashes those.
 
-    `nothing` is the raw answer that says nothing.
+    `nothing` is the raw answer that says nothing. It knows no method of its own: each version asks a copy of the model,
+    and a cycle would keep that copy in memory until the collector goes through it, object by object.
     """
 
     ask: Callable[[Mapping[str, Any]], Any]
@@ -41,16 +43,20 @@ class Predictor:
     def __init__(self, model: Any, task: Task, *, probabilities: bool) -> None:
         self._model = model
         if task == "regression":
-            self.ask, self.outputs, self.predict = model.predict_one, Outputs.of_numbers, self._number
+            self.ask, self.outputs, self.predict = model.predict_one, Outputs.of_numbers, partial(_number, model)
             self.digest = _digest_numbers
         elif _labels_are_derived(model):
-            self.ask, self.outputs, self.predict = model.predict_proba_one, Outputs.of_probabilities, self._derived
+            self.ask, self.outputs, self.predict = (
+                model.predict_proba_one,
+                Outputs.of_probabilities,
+                partial(_derived, model),
+            )
             self.digest, self.nothing = Digest.add_probabilities, {}
         elif probabilities:
-            self.ask, self.outputs, self.predict = self._ask_both, _both, self._label
+            self.ask, self.outputs, self.predict = partial(_ask_both, model), _both, partial(_label, model)
             self.digest, self.nothing = _digest_both, (None, {})
         else:
-            self.ask, self.outputs, self.predict = model.predict_one, Outputs.of_labels, self._label
+            self.ask, self.outputs, self.predict = model.predict_one, Outputs.of_labels, partial(_label, model)
             self.digest = _digest_labels
 
     def has_probabilities(self, features: Sequence[str]) -> bool:
@@ -73,23 +79,6 @@ class Predictor:
                 raise LearnFailed(index, error) from error
         return predictions
 
-    def _ask_both(self, x: Mapping[str, Any]) -> tuple[Any, Probabilities]:
-        return self._model.predict_one(x), self._model.predict_proba_one(x)
-
-    def _number(self, x: Mapping[str, Any]) -> Prediction:
-        return Prediction(self._model.predict_one(x))
-
-    def _derived(self, x: Mapping[str, Any]) -> Prediction:
-        probabilities = self._model.predict_proba_one(x)
-        return Prediction(most_probable(probabilities), probabilities)
-
-    def _label(self, x: Mapping[str, Any]) -> Prediction:
-        y_pred = self._model.predict_one(x)
-        try:
-            return Prediction(y_pred, self._model.predict_proba_one(x))
-        except NotImplementedError:
-            return Prediction(y_pred)
-
 
 def needs_probabilities(recipe: Recipe, metrics: Sequence[Metric], features: Sequence[str]) -> bool:
     """Tell whether a metric takes probabilities. Raises MetricError if the recipe's model gives none."""
@@ -108,6 +97,27 @@ def _labels_are_derived(model: Any) -> bool:
     cls = type(model)
     own = cls.predict_proba_one is not base.Classifier.predict_proba_one
     return own and cls.predict_one is base.Classifier.predict_one
+
+
+def _ask_both(model: Any, x: Mapping[str, Any]) -> tuple[Any, Probabilities]:
+    return model.predict_one(x), model.predict_proba_one(x)
+
+
+def _number(model: Any, x: Mapping[str, Any]) -> Prediction:
+    return Prediction(model.predict_one(x))
+
+
+def _derived(model: Any, x: Mapping[str, Any]) -> Prediction:
+    probabilities = model.predict_proba_one(x)
+    return Prediction(most_probable(probabilities), probabilities)
+
+
+def _label(model: Any, x: Mapping[str, Any]) -> Prediction:
+    y_pred = model.predict_one(x)
+    try:
+        return Prediction(y_pred, model.predict_proba_one(x))
+    except NotImplementedError:
+        return Prediction(y_pred)
 
 
 def _both(raw: Sequence[tuple[Any, Probabilities]]) -> Outputs:

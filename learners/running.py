@@ -147,6 +147,12 @@ class Running:
             self._engine.store(self._parts.model)
             self._ahead = False
 
+    @property
+    def lends(self) -> bool:
+        """Whether the model is not to be pickled when it is written: see `Lending`."""
+        engine: Any = self._engine
+        return self._loaded and isinstance(engine, Lending) and engine.lends
+
     def to_write(self) -> Any:
         """Return what is to be pickled as the model: itself, or what stands for it until the bytes are written."""
         engine: Any = self._engine

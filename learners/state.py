@@ -77,7 +77,7 @@ class Captured:
 def capture(parts: dict[str, Any], pieces: Iterable[Any] = ()) -> Captured:
     """Write down parts, and the pieces of what is too large to be in memory twice. Raises StateError, as `dump`."""
     ways.NOW.begin()
-    with _uncollected():
+    with uncollected():
         written = _pickled([parts], _FirstPickler)
     apart = ways.NOW.apart
     ways.NOW.begin()
@@ -108,7 +108,7 @@ def _pickled(each: Iterable[Any], kind: type[pickle.Pickler] = _Pickler) -> byte
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Make many objects, none of them garbage: the collector would look at all of them again and again, and cost most.
 
     Two threads may do so at once: the first to end turns the collector on again, and nobody leaves it off.
@@ -141,7 +141,7 @@ def load_all(state: bytes, build: Callable[[Iterator[Any]], Built]) -> tuple[dic
             raise StateError("the bytes hold no learner", hint)
         if header[FORMAT_KEY] not in (FORMAT, FORMAT_WHOLE):
             raise StateError(f"expected a learner of format {FORMAT}, found {header[FORMAT_KEY]!r}", hint)
-        with _uncollected():
+        with uncollected():
             apart = pickle.load(file) if header[FORMAT_KEY] == FORMAT else ()  # noqa: S301
             return _Unpickler(file, apart).load(), build(_pieces(file))
     except (pickle.PickleError, EOFError, *RAISED_BY_MODELS) as error:

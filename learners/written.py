@@ -14,7 +14,7 @@ from learners.golden import write_golden
 from learners.parts import Parts, Sealed
 from learners.pending import Entry
 from learners.points import Point
-from learners.state import Captured, load
+from learners.state import Captured, load, uncollected
 from learners.sums import Sum
 from learners.trial import Trial
 from learners.witnesses import X, asked, is_sound
@@ -41,7 +41,14 @@ class Written:
     exclusive: bool
 
     def proved(self) -> Sealed:
-        """Load the bytes; return what a version keeps, with the golden predictions of a copy. Raises StateError."""
+        """Load the bytes; return what a version keeps, with the golden predictions of a copy. Raises StateError.
+
+        The collector would look at all of these copies, in one piece: whatever else there is to do would wait for it.
+        """
+        with uncollected():
+            return self._proved()
+
+    def _proved(self) -> Sealed:
         state = self.captured.written()
         parts: Parts = load(state)["parts"]
         trial = Trial(parts)

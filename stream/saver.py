@@ -182,7 +182,7 @@ class Saver:
 
     def _fork(self, learner: Learner, segment: OpenSegment, reason: str) -> Forked | None:
         """Let a forked process make the version, if that pays; None if it does not, or cannot be done."""
-        if not CAN_FORK or not self._schedule.forks(self._took_s):
+        if not CAN_FORK or learner.lends or not self._schedule.forks(self._took_s):
             return None
 
         def work() -> tuple[NewVersion, int]:

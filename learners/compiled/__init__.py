@@ -60,6 +60,10 @@ class Engine(Protocol):
 class Lending(Protocol):
     """An engine that need not give back all of its state for a version to be made."""
 
+    @property
+    def lends(self) -> bool:
+        """Whether it would lend now: then it only copies arrays, in a millisecond at most."""
+
     def lend(self, model: Any) -> tuple[Any, Callable[[], Any]] | None:
         """Give the state back, except to one part of the model; return that, and what makes it anew as it is now.
 

@@ -265,9 +265,15 @@ class TreeEngine:
         tree._n_active_leaves, tree._n_inactive_leaves = awake, asleep  # noqa: SLF001
         tree._growth_allowed = bool(self._choices[codes.GROWS])  # noqa: SLF001
 
+    @property
+    def lends(self) -> bool:
+        """Whether there is a tree, and its leaves are few enough to be copied."""
+        size = self._leaves.floats[: self._leaves.count].size
+        return self._sound and bool(self._given[codes.SEEN]) and size <= LENT_MAX
+
     def lend(self, model: Any) -> tuple[Any, Callable[[], Any]] | None:
         """Give the state back, except to the tree: its leaves are but copied, to be made river's later."""
-        if not self._sound or not self._given[codes.SEEN] or self._leaves.floats[: self._leaves.count].size > LENT_MAX:
+        if not self.lends:
             return None
         self._steps.store(named_steps(model))
         tree, leaves, shape, names = self._found.last(model), self._leaves.copy(), self._shape, self._found.names

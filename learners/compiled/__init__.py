@@ -19,7 +19,7 @@ from learners.compiled.library import LIBRARIES, Library, loaded, on_disk, ready
 from learners.table import Column, Layout, Table
 
 MODULES = (
-    *("powers", "scaling_kernel", "linear_kernel", "bayes_kernel", "slots_kernel"),
+    *("powers", "scaling_kernel", "linear_kernel", "lanes_kernel", "bayes_kernel", "slots_kernel"),
     *("split_kernel", "leaf_kernel", "tree_kernel"),
 )
 LIBRARY = Library("engines", *(f"learners.compiled.{each}" for each in MODULES))

@@ -100,7 +100,7 @@ def _code_of(kernel: Kernel, place: int) -> tuple[str, bytes, set[str]]:
     from numba.core.compiler_lock import global_compiler_lock  # noqa: PLC0415
 
     flags = compiler.Flags()
-    flags.error_model, flags.nrt = "numpy", False
+    flags.error_model, flags.nrt, flags.noalias = "numpy", False, kernel.apart
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     takes, returns = sigutils.normalize_signature(kernel.signature)
     target = registry.cpu_target

@@ -43,8 +43,9 @@ class Kernel:
     'learners.compiled.jit.<lambda>: float64(float64)'
     """
 
-    def __init__(self, plain: Callable[..., Any], signature: str) -> None:
-        self.plain, self.signature = plain, signature
+    def __init__(self, plain: Callable[..., Any], signature: str, *, apart: bool = False) -> None:
+        """`apart`: no two of the arrays that it is given share memory, and its code relies on that."""
+        self.plain, self.signature, self.apart = plain, signature, apart
         self.name = f"{plain.__module__}.{plain.__qualname__}: {signature}"
         self.__doc__ = plain.__doc__
         self.returns, self.takes = _read(signature)
@@ -131,11 +132,11 @@ def inner(function: F) -> F:
     return function
 
 
-def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
-    """Mark a function that is called from Python."""
+def kernel(signature: str, *, apart: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+    """Mark a function that is called from Python; `apart`: see `Kernel`."""
 
     def marked(function: Callable[..., Any]) -> Kernel:
-        KERNELS.append(made := Kernel(function, signature))
+        KERNELS.append(made := Kernel(function, signature, apart=apart))
         return made
 
     return marked

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from river import optim, utils
 
-from learners.compiled import codes, linear_kernel
+from learners.compiled import codes, lanes, linear_kernel
 from learners.compiled.ahead import Steps, fill, load_standard, quick_roots, store_standard
 from learners.compiled.branches import named_steps
 from learners.compiled.inputs import ALL, among, labels_of, weights_of
@@ -50,6 +50,7 @@ class LinearEngine:
             self._options[start : start + len(values)] = values
         self._options[codes.HALF :] = 0.5, 2.0, -1.0
         self._alone = np.zeros(3)
+        self._by_lanes = lanes.may_run(self._choices, self._options)
 
     def load(self, model: Any) -> None:
         """Take the state over. What cannot be taken makes the engine answer None."""
@@ -111,12 +112,17 @@ class LinearEngine:
         came = self._steps.bring(xs, asks, ws)
         if self._steps.names is not self._names:
             self._state = self._grown(self._names, self._state)
-        answers = np.where(asks, 0.0, np.nan) if len(asks) else np.zeros(len(xs))
         steps = len(labels) if learns is None else int(np.count_nonzero(learns))
         rates = self._rates.at(int(self._alone[codes.STEPS]), steps)
-        rest = self._choices, self._options, self._state, self._alone, self._room, answers
-        fine = came is not None and rates is not None and linear_kernel.run(came, labels, ws, rates, *rest)
-        if not fine or not self._is_sound():
+        if came is None or rates is None:
+            return None
+        rest = rates, self._choices, self._options, self._state, self._alone
+        answers = lanes.run(came, labels, *rest) if self._by_lanes and learns is None and not len(asks) else None
+        if answers is None:
+            answers = np.where(asks, 0.0, np.nan) if len(asks) else np.zeros(len(xs))
+            if not linear_kernel.run(came, labels, ws, *rest, self._room, answers):
+                return None
+        if not self._is_sound():
             return None
         self._steps.see(asks, learns)
         return answers

@@ -8,12 +8,15 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from stream.backtest.hear import Hear, Interrupted
 from stream.backtest.journey import Journey
+from stream.backtest.readout import ReadOut
 from stream.backtest.spawned import begun, context, unheard
 from stream.backtest.trial import Outcome
+from stream.collector import collecting_seldom
 
 LOOK_S = 0.1
 
@@ -39,7 +42,10 @@ class Here:
 
 
 class Processes:
-    """Side by side, in processes of their own (spawned: none inherits a connection or a lock)."""
+    """Side by side, in processes of their own (spawned: none inherits a connection or a lock).
+
+    Where all go along one course at the same time, it is read here, once for all.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -47,9 +53,12 @@ class Processes:
     def run(self, journeys: Sequence[Journey], hear: Hear) -> Iterator[list[Outcome]]:
         """See `Executor.run`. When it is to stop, every process ends with its batch."""
         told, stop = context.Queue(), context.Event()
-        with ProcessPoolExecutor(self.count, context, _begin, (told, stop)) as pool:
+        with (
+            self._read_out(journeys) as ends,
+            ProcessPoolExecutor(self.count, context, _begin, (told, stop)) as pool,
+        ):
             with unheard():
-                waiting = {pool.submit(_go, journey) for journey in journeys}
+                waiting = {pool.submit(_go, journey, end) for journey, end in zip(journeys, ends, strict=True)}
             try:
                 while waiting:
                     _listen(told, hear)
@@ -62,6 +71,18 @@ class Processes:
                 pool.shutdown(wait=True, cancel_futures=True)
                 _keep_the_rest(told, hear)
                 raise
+
+    @contextmanager
+    def _read_out(self, journeys: Sequence[Journey]) -> Iterator[Sequence[Any]]:
+        """Begin to read for all journeys, if that can be; give a pipe for each, or None."""
+        first = journeys[0]
+        together = 1 < len(journeys) <= self.count and all(first.goes_with(each) for each in journeys)
+        if not together:
+            yield [None] * len(journeys)
+            return
+        errand = first.errand(columns=all(each.in_columns() for each in journeys))
+        with collecting_seldom(), ReadOut(errand, first.place, len(journeys)) as out:
+            yield out.ends
 
 
 def _begin(told: Any, stop: Any) -> None:
@@ -82,8 +103,8 @@ class _Far:
         _told.put((place, states))
 
 
-def _go(journey: Journey) -> list[Outcome]:
-    return journey.go(_Far())
+def _go(journey: Journey, pipe: Any) -> list[Outcome]:
+    return journey.go(_Far(), pipe)
 
 
 def _listen(told: Any, hear: Hear, *, wait: bool = True) -> None:

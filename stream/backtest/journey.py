@@ -19,6 +19,7 @@ from stream.backtest.hear import Hear
 from stream.backtest.readahead import ReadAhead
 from stream.backtest.reader import Errand
 from stream.backtest.reading import Reading
+from stream.backtest.received import Received
 from stream.backtest.stretch import Course, Stretch, schema_of
 from stream.backtest.trial import Outcome, Trial
 from stream.backtest.whatif import WhatIf
@@ -67,13 +68,15 @@ class Journey:
     spare: bool = False
 
     @collecting_seldom()
-    def go(self, hear: Hear) -> list[Outcome]:
-        """Go along the course; return what each trial came to. Raises `LogLost`, `NotEqual`, `Interrupted`."""
-        group = f"tidemark-{self.config.model.name}-backtest"
-        columns = self._in_columns()
+    def go(self, hear: Hear, pipe: Any = None) -> list[Outcome]:
+        """Go along the course; return what each trial came to. Raises `LogLost`, `NotEqual`, `Interrupted`.
+
+        Through the `pipe`, if there is one, comes what another process reads (`Received`).
+        """
+        columns = self.in_columns()
         with ExitStack() as stack:
-            ahead = stack.enter_context(self._ahead(group, columns=columns))
-            feed = stack.enter_context(closing(open_feed(self.config, until_end=True, group=group)))
+            ahead = stack.enter_context(self._ahead(pipe, columns=columns))
+            feed = stack.enter_context(closing(open_feed(self.config, until_end=True, group=self._group)))
             reading = Reading(self.course, feed, self.config, self.entries, self.whatif, columns=columns)
             trials = [self._trial(number, each, feed.topics, reading) for number, each in self.candidates.items()]
             groups = self._groups(trials, reading, columns=columns)
@@ -95,7 +98,7 @@ class Journey:
     def _go_stretch_by_stretch(
         self,
         reading: Reading,
-        ahead: ReadAhead | None,
+        ahead: Received | None,
         trials: Sequence[Trial],
         groups: Sequence[Group],
         hear: Hear,
@@ -109,17 +112,35 @@ class Journey:
             read = reading.stretch(stretch) if ahead is None else ahead.stretch(place, reading, hear)
             self._cover(stretch, read, trials, groups, hear)
 
-    def _ahead(self, group: str, *, columns: bool) -> AbstractContextManager[ReadAhead | None]:
-        """Let another process read, too, where that can be: what is kept as a version needs the records themselves.
+    @property
+    def _group(self) -> str:
+        return f"tidemark-{self.config.model.name}-backtest"
+
+    def errand(self, *, columns: bool) -> Errand:
+        """Return what is to be read for this journey, to be learned in columns or not."""
+        return Errand(self.config, self.course, self.entries, self._group, columns=columns)
+
+    def goes_with(self, other: Journey) -> bool:
+        """Tell whether what another process reads for the one can be learned by the other, too."""
+        same = self.course is other.course and self.place == other.place
+        return same and self._takes_what_is_read() and other._takes_what_is_read()
+
+    def _takes_what_is_read(self) -> bool:
+        """Tell whether another process may read: what is kept as a version needs the records themselves.
 
         Where labels come later, most of the time goes by here.
         """
         stateful = bool(self.whatif) or self.config.labels is not None or self.config.gate.duplicates is not None
+        return not self.parents and not stateful
+
+    def _ahead(self, pipe: Any, *, columns: bool) -> AbstractContextManager[Received | None]:
+        """Let another process read, too, where that can be; or take what one reads for several."""
+        if pipe is not None:
+            return Received(pipe, self.course, columns=columns)
         worth = self.course.events >= (COLUMNS_TO_READ_AHEAD if columns else ROWS_TO_READ_AHEAD)
-        if not self.spare or not worth or self.parents or stateful:
+        if not self.spare or not worth or not self._takes_what_is_read():
             return nullcontext()
-        errand = Errand(self.config, self.course, self.entries, group, columns=columns)
-        return ReadAhead(errand, self.place)
+        return ReadAhead(self.errand(columns=columns), self.place)
 
     def _cover(
         self,
@@ -142,7 +163,7 @@ class Journey:
             if stretch.version is not None:
                 trial.reach(stretch.version)
 
-    def _in_columns(self) -> bool:
+    def in_columns(self) -> bool:
         """Tell whether events come in columns: where all models are compiled, and nobody changes their features."""
         schema = schema_of(self.course)
         return not replace(self.whatif, delay=None) and not any(

@@ -1,13 +1,14 @@
-"""The process that reads ahead: it takes stretches of a course, decodes and judges them, and tells what it accepted.
+"""Who reads for others: it decodes and judges stretches of a course, and tells what it accepted, as bytes.
 
-While the other process has nothing to do, that one is handed records as they are. This one learns nothing, and loads
-nothing of that: no river, no scipy, no database; no Kafka where it reads files. So it begins within half a second.
+A process that does only this (`be`) loads nothing that learns: no river, no scipy, no database; no Kafka where it reads
+files. So it begins within half a second. While the process that learns has nothing to do, that one is handed records
+as they are.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,21 +57,36 @@ def be(pipe: Any, following: Any, taken: Any) -> None:
     begun()
     try:
         errand: Errand = pipe.recv()
+        plain = _is_plain(errand)
+        given = 0
+
+        def hungry() -> bool:
+            return plain and given < taken.value + HUNGRY
+
+        for found in read_out(errand, lambda: _take_all(following), hungry):
+            pipe.send_bytes(found)
+            given += 1
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # nobody waits for it
+
+
+def read_out(errand: Errand, first: Callable[[], int], hungry: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+    """Give out what is read from the stretch `first` on, as bytes for `Received`: batches, and the end of each stretch.
+
+    What goes wrong is the last thing to be told. While somebody is `hungry`, records are given as they are.
+    """
+    try:
         quick_json.LIBRARY.ready()  # no model is compiled here, which would bring it along
         stretches = errand.course.stretches
         with closing(open_feed(errand.config, until_end=True, group=errand.group)) as feed:
-            reading, given, plain = _reading(errand, feed), 0, _is_plain(errand)
-            for place in range(_take_all(following), len(stretches)):
+            reading = _reading(errand, feed)
+            for place in range(first(), len(stretches)):
                 judge = reading.judge(stretches[place])
                 for batch in reading.batches(stretches[place]):
-                    hungry = plain and given < taken.value + HUNGRY
-                    _send(pipe, _bare(batch) if hungry else _packed(judge(batch)))
-                    given += 1
-                _send(pipe, None)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # nobody waits for it
-    except Exception as error:  # noqa: BLE001 - the boundary of the process: raised again in the other one
-        _send(pipe, error)
+                    yield _bytes(_bare(batch) if hungry() else _packed(judge(batch)))
+                yield _bytes(None)
+    except Exception as error:  # noqa: BLE001 - raised again by who learns
+        yield _bytes(error)
 
 
 def _reading(errand: Errand, feed: Feed) -> Reading:
@@ -92,8 +108,8 @@ def _take_all(following: Any) -> int:
     return found
 
 
-def _send(pipe: Any, what: Any) -> None:
-    pipe.send_bytes(pickle.dumps(what, protocol=5))
+def _bytes(what: Any) -> bytes:
+    return pickle.dumps(what, protocol=5)
 
 
 def _bare(batch: Batch) -> Batch:

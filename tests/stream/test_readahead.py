@@ -19,7 +19,7 @@ from learners.table import Column, Table
 from store.entries import Change, Entry
 from store.offsets import Offsets
 from store.types import Position
-from stream.backtest import journey, readahead
+from stream.backtest import journey, received
 from stream.backtest.course import lay_out
 from stream.backtest.range import Wishes
 from stream.backtest.readahead import ReadAhead
@@ -153,7 +153,7 @@ def test_who_has_nothing_to_do_judges_records_and_who_has_does_not(laid_out: tup
         begun(ahead)
         assert not ahead._is_mine(0)
         settle(ahead)
-        sent = list(ahead._received(Silent()))
+        sent = list(ahead._batches(Silent()))
         forms = [isinstance(each, Verdicts) for each in sent]
         assert forms[:HUNGRY] == [False] * HUNGRY
         assert all(forms[HUNGRY:])
@@ -173,7 +173,7 @@ def test_records_are_not_judged_here_where_they_are_asked_for_more_than_their_by
         with ReadAhead(errand, 0) as ahead:
             begun(ahead)
             assert not ahead._is_mine(0)
-            assert all(isinstance(each, Verdicts) for each in ahead._received(Silent()))
+            assert all(isinstance(each, Verdicts) for each in ahead._batches(Silent()))
 
 
 def settle(ahead: ReadAhead) -> None:
@@ -187,7 +187,7 @@ def settle(ahead: ReadAhead) -> None:
 def test_a_process_that_is_killed_is_told(
     laid_out: tuple[Config, Course, Feed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readahead, "BATCHES_MAX", 1)
+    monkeypatch.setattr(received, "BATCHES_MAX", 1)
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
     with ReadAhead(Errand(config, course, ENTRIES, "test"), 0) as ahead:

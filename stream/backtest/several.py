@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from store import ModelStore
@@ -12,6 +12,7 @@ from stream.backtest.executor import executor
 from stream.backtest.hear import Interrupted
 from stream.backtest.journey import Journey
 from stream.backtest.run import Backtest
+from stream.backtest.trial import Outcome
 from stream.config import Config
 from stream.runs import OpenRun
 
@@ -44,7 +45,7 @@ class Several:
         """About how many events are read in all."""
         return sum(part.total for part in self.parts) * self.hands(workers)
 
-    def go(self, workers: int, tell: Callable[[int], None], stop: Callable[[], bool]) -> list[Found]:
+    def go(self, workers: int, tell: Callable[[int], None], stop: Callable[[], bool]) -> None:
         """Carry all out by so many processes; `tell` is called with events read.
 
         Raises `Interrupted` when `stop` says so: what is done is kept, and `found` tells it.
@@ -54,12 +55,9 @@ class Several:
         if len(journeys) == 1 < workers:
             journeys = [replace(journeys[0], spare=True)]
         if journeys:
-            for outcomes in executor(min(workers, len(journeys))).run(journeys, hear):
-                for outcome in outcomes:
-                    self.of(outcome.number).take(replace(outcome, number=outcome.number % CANDIDATES_MAX))
+            executor(min(workers, len(journeys))).run(journeys, hear)
         for part in self.parts:
             part.finish()
-        return self.found()
 
     def of(self, number: int) -> Backtest:
         """Return the part that a trial belongs to."""
@@ -96,6 +94,10 @@ class _Hear:
             self._tell(events)
         if self._stop():
             raise Interrupted
+
+    def end(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            self._several.of(outcome.number).take(replace(outcome, number=outcome.number % CANDIDATES_MAX))
 
     def keep(self, place: int, states: Mapping[int, bytes]) -> None:
         for number, state in states.items():

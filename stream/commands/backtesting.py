@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,20 +108,17 @@ def carry_all_out(
     config: Config, model: ModelStore, ask: Ask, workers: int | None, stop: Stop, shown: Shown = progress
 ) -> tuple[list[Found], int]:
     """Carry out the backtest of each range as one recorded run; return what they found, and the number of the run."""
-    run = None
-    try:
-        with recorded(model, config, "backtest", commit=True) as run:
-            made = Several(config, model, ask, run)
-            hands = workers or made.workers(os.cpu_count() or 1)
-            try:
-                with shown("backtest", made.total(hands)) as advance:
-                    found = made.go(hands, advance, lambda: stop.requested)
-            finally:
-                run.result.update(told.plain_all(made.found()))
-    except Interrupted:
-        found = made.found()
-    assert run is not None
-    return found, run.run
+    number, found = 0, list[Found]()
+    with suppress(Interrupted), recorded(model, config, "backtest", commit=True) as run:
+        number, made = run.run, Several(config, model, ask, run)
+        hands = workers or made.workers(os.cpu_count() or 1)
+        try:
+            with shown("backtest", made.total(hands)) as advance:
+                made.go(hands, advance, lambda: stop.requested)
+        finally:
+            found = made.found()
+            run.result.update(told.plain_all(found))
+    return found, number
 
 
 def tell(found: Found) -> None:

@@ -137,6 +137,10 @@ def _gate(ground: Ground) -> None:
 def _backtesting(ground: Ground) -> None:
     ground.again(backtesting.compare)
     backtesting.share(ground.broker.bootstrap, ground.topic, ground.pairs)
+    compiled, rows = backtesting.TREES
+    count = len(ground.events)
+    backtesting.split(compiled, ground.broker.bootstrap, ground.long_topic, count * LONGER, ground.pairs)
+    backtesting.split(rows, ground.broker.bootstrap, ground.topic, count, ground.pairs)
 
 
 def _delayed(ground: Ground) -> None:

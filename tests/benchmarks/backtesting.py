@@ -16,6 +16,11 @@ from tests.benchmarks.told import told
 CANDIDATES = 8
 RATES = [0.001 * (number + 1) for number in range(CANDIDATES)]
 
+TREES = {
+    "trees, which are compiled": "tree.HoeffdingTreeClassifier(delta=1e-{})",
+    "adaptive trees, which river runs": "tree.HoeffdingAdaptiveTreeClassifier(seed=1, delta=1e-{})",
+}
+
 
 def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, every: int, pairs: int) -> None:
     """Train, and replay that by a backtest, each time in a process of its own; print the ratio of the loops.
@@ -32,14 +37,18 @@ def compare(name: str, learner: str, bootstrap: str, topic: str, count: int, eve
 
 
 def share(bootstrap: str, topic: str, pairs: int) -> None:
-    """Print what many linear candidates cost in one pass, against one by one; and two processes against one."""
+    """Print what many linear candidates cost in one pass, against one by one."""
     found = [alone(many, bootstrap, topic) for _ in range(pairs)]
     print(f"\nBacktest of {CANDIDATES} linear candidates, from Kafka")
     for clock, key in (("elapsed", ""), ("processor", ", processor")):
         ratios = [each[f"one pass{key}"] / each[f"one by one{key}"] for each in found]
         print(f"  one pass to {CANDIDATES} passes  {told(ratios, '.3f')} {clock} (at most 0.75 is asked for)")
-    print(f"Backtest of {CANDIDATES} adaptive trees, which river runs, from Kafka")
-    found = [alone(in_two, bootstrap, topic) for _ in range(pairs)]
+
+
+def split(name: str, bootstrap: str, topic: str, count: int, pairs: int) -> None:
+    """Print how fast two processes are against one, of one kind of candidates."""
+    found = [alone(in_two, TREES[name], bootstrap, topic) for _ in range(pairs)]
+    print(f"\nBacktest of {CANDIDATES} {name}, {count:,} events from Kafka")
     ratios = [each["one process"] / each["two processes"] for each in found]
     print(f"  two processes to one   {told(ratios, '.3f')} elapsed, starting them included (at least 1.7 is asked for)")
 
@@ -110,12 +119,12 @@ def many(bootstrap: str, topic: str) -> dict[str, Any]:
     return clock.took
 
 
-def in_two(bootstrap: str, topic: str) -> dict[str, Any]:
-    """Carry out a backtest of trees that are not compiled in one process, and in two: starting one takes seconds."""
+def in_two(learner: str, bootstrap: str, topic: str) -> dict[str, Any]:
+    """Carry out a backtest of trees that differ in `delta`, in one process and in two: starting one takes seconds."""
     _be_quiet()
     warm()
     clock = Clock()
-    texts = [f"tree.HoeffdingAdaptiveTreeClassifier(seed=1, delta=1e-{number + 2})" for number in range(CANDIDATES)]
+    texts = [learner.format(number + 2) for number in range(CANDIDATES)]
     with tempfile.TemporaryDirectory() as folder:
         path = _configure(folder, texts[0], bootstrap, topic)
         together = clock.timed("one process", _backtest)(path, texts, 1)

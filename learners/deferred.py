@@ -15,6 +15,8 @@ HOLE = "part"
 class Deferred:
     """Stands for a model in what is pickled. `build` returns the part as it is now, in any thread, as often as asked.
 
+    Where that can be pickled, so can what is deferred: then it may be built in another process.
+
     >>> deferred = Deferred({"a": [1], "b": (part := [2])}, part, lambda: [3])
     >>> part.append(9)
     >>> deferred.built()

@@ -16,10 +16,10 @@ class Lessons:
     """Lessons that do not change any more. They are written only when they are asked for, or read from bytes."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries = tuple(entries)
+        self.entries = tuple(entries)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(write_lessons(self._entries))
+        return iter(write_lessons(self.entries))
 
     def for_later(self) -> Lessons:
         """Return itself (`learners.ways`)."""

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from learners import flat, ways
 from learners.deferred import Deferred
 from learners.errors import RAISED_BY_MODELS, StateError
+from learners.lessons import Lessons
 
 FORMAT = 4
 """Raise it whenever the parts of a learner change; older bytes are then refused, and rebuilt from the log."""
@@ -44,6 +45,13 @@ class _FirstPickler(pickle.Pickler):
     """Leaves what can be put apart to the other."""
 
     dispatch_table = ways.Ways(apart=True)
+
+
+class _Sender(pickle.Pickler):
+    """Writes what is to be written once more, to the same bytes: of lessons, those that they are read from."""
+
+    dispatch_table = ways.Ways(apart=False)
+    dispatch_table[Lessons] = lambda lessons: (Lessons, (lessons.entries,))
 
 
 class _Unpickler(pickle.Unpickler):
@@ -91,6 +99,14 @@ def dump(parts: dict[str, Any], pieces: Iterable[Any] = ()) -> bytes:
     {'learned': 3, 'seed': None}
     """
     return capture(parts, pieces).written()
+
+
+def sent(value: Any) -> bytes:
+    """Return a value, as something captured, as bytes for another process of this code: plain pickle reads them.
+
+    Raises StateError for what has no bytes.
+    """
+    return _pickled([value], _Sender)
 
 
 def _pickled(each: Iterable[Any], kind: type[pickle.Pickler] = _Pickler) -> bytes:

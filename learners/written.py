@@ -6,15 +6,16 @@ learner goes on: except for what is `exclusive`.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from learners.golden import write_golden
 from learners.parts import Parts, Sealed
 from learners.pending import Entry
 from learners.points import Point
-from learners.state import Captured, load, uncollected
+from learners.state import Captured, load, sent, uncollected
 from learners.sums import Sum
 from learners.trial import Trial
 from learners.witnesses import X, asked, is_sound
@@ -39,6 +40,16 @@ class Written:
     witnesses: Sequence[X]
     lessons: Sequence[Entry]
     exclusive: bool
+
+    def sent(self) -> bytes:
+        """Return it as bytes for another process of this code, except for its points: see `received`."""
+        return sent(replace(self, points=()))
+
+    @staticmethod
+    def received(data: bytes) -> Written:
+        """Return what was sent; proved, it is the same bytes as where it comes from."""
+        written: Written = pickle.loads(data)  # noqa: S301 - a process of our own has sent it
+        return written
 
     def proved(self) -> Sealed:
         """Load the bytes; return what a version keeps, with the golden predictions of a copy. Raises StateError.

@@ -5,14 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-from learners import Learner, Point
+from learners import Learner, Point, Sealed
 from learners.golden import sound_inputs
+from learners.written import Written
 from store.types import NewVersion, Proof, ScorePoint, VersionKind
 from stream.environment import environment
 from stream.errors import ModelRuined
 from stream.lazy import Lazy
 from stream.memory import details_of
 from stream.segment import OpenSegment
+
+Prove = Callable[[Written], Sealed]
+"""Proves what was written down, here or elsewhere."""
 
 
 def new_version(
@@ -25,16 +29,22 @@ def new_version(
 
 
 def draft(
-    learner: Learner, segment: OpenSegment, run: int | None, config_hash: str, reason: str, kind: VersionKind
+    learner: Learner,
+    segment: OpenSegment,
+    run: int | None,
+    config_hash: str,
+    reason: str,
+    kind: VersionKind,
+    prove: Prove = Written.proved,
 ) -> Callable[[], NewVersion]:
     """Write the learner down; return what makes the version that follows the segment's parent, in any thread.
 
-    That raises `ModelRuined`.
+    That raises `ModelRuined`, and what `prove` raises.
     """
     written, beside = learner.write(), details_of(learner.beside)
 
     def version() -> NewVersion:
-        sealed, parent = written.proved(), segment.parent
+        sealed, parent = prove(written), segment.parent
         if sealed.ruin is not None:
             raise ModelRuined(sealed.ruin, "roll back to a version from before it was ruined")
         return NewVersion(

@@ -22,6 +22,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import IO, Any, NoReturn
 
 CAN_FORK = sys.platform == "linux"
@@ -61,14 +62,10 @@ class Forked:
         """Fork, and let the copy do the work, whose result can be pickled. Raises OSError where it cannot."""
         out = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the work is done
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of threads: see above
-                pid = os.fork()
+            pid = fork(partial(_work, work, out.fileno(), within_s), out.fileno())
         except OSError:
             out.close()
             raise
-        if pid == 0:
-            _work(work, out.fileno(), within_s)
         return cls(pid, out, within_s)
 
     def done(self) -> bool:
@@ -99,29 +96,50 @@ class Forked:
     def abandon(self) -> None:
         """Kill it, and forget what it made."""
         self._out.close()
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass  # somebody else reaped it
+        end(self.pid)
 
 
-def _work(work: Callable[[], Any], out: int, within_s: float) -> NoReturn:
-    """Be the copy."""
+def fork(work: Callable[[], object], keep: int) -> int:
+    """Fork, and return the process id of the copy: of what is open it has but one file, works, and ends.
+
+    Raises OSError where it cannot.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads: see above
+        pid = os.fork()
+    if pid == 0:
+        _be_copy(work, keep)
+    return pid
+
+
+def end(pid: int) -> None:
+    """Kill a copy, and reap it."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass  # somebody else reaped it
+
+
+def _be_copy(work: Callable[[], object], keep: int) -> NoReturn:
     code = _RAISED
     try:
         for ignored in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ignored, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, within_s)
         gc.disable()  # what is garbage here is closed by nobody
-        _let_go(out)
-        made = pickle.dumps(work(), protocol=5)
-        with open(out, "wb") as file:
-            file.write(made)
+        _let_go(keep)
+        work()
         code = 0
     finally:
         os._exit(code)
+
+
+def _work(work: Callable[[], Any], out: int, within_s: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, within_s)
+    made = pickle.dumps(work(), protocol=5)
+    with open(out, "wb") as file:
+        file.write(made)
 
 
 def _let_go(out: int) -> None:

@@ -23,10 +23,11 @@ from typing import Any, Self
 
 from learners import Learner
 from learners.golden import sound_inputs
+from learners.written import Written
 from store import ModelStore
 from store.envelope import pack
 from store.types import NewVersion, Ref, Version, VersionKind
-from stream.draft import draft
+from stream.draft import Prove, draft
 from stream.errors import SnapshotLost
 from stream.feed import Feed
 from stream.forked import CAN_FORK, STEP_S, Forked, Lost, give_back
@@ -34,6 +35,7 @@ from stream.gate import Gate
 from stream.hold import brief
 from stream.owner import Owner, who
 from stream.schedule import Schedule
+from stream.scribe import Scribe
 from stream.segment import OpenSegment
 from stream.taint import Taint
 
@@ -90,6 +92,7 @@ class Saver:
         self._run = run
         self._config_hash = config_hash
         self._flight: _InFlight | None = None
+        self._scribe: Scribe | None = None
         self._took_s, self._bytes = 0.0, 1
         self._in_line = True
         self._losses = 0
@@ -124,11 +127,14 @@ class Saver:
         assert self._flight is None, "finish what is in flight first"
         forked = None if self._in_line else self._fork(learner, segment, reason)
         if forked is None and (self._in_line or learner.exclusive):
-            return self.save(learner, segment, reason)
+            following = self.save(learner, segment, reason)
+            self._prover(learner)  # its process is forked where training waits anyway
+            return following
         make: _Make | None = None
         if forked is None:
+            prove = self._prover(learner)
             began = time.thread_time()
-            make = self._write(learner, segment, reason, "save")
+            make = self._write(learner, segment, reason, "save", prove)
             self._took_s = time.thread_time() - began
         else:
             learner.renew()
@@ -167,11 +173,29 @@ class Saver:
                 wait([flight.saving], STEP_S)
             self.poll()
 
-    def _write(self, learner: Learner, segment: OpenSegment, reason: str, kind: VersionKind) -> _Make:
+    def _prover(self, learner: Learner) -> Prove:
+        """Return who proves what is written of a learner: where its model is yet to be built, the scribe."""
+        if not CAN_FORK or not learner.lends or self._losses >= LOSSES_MAX:
+            return Written.proved
+        try:
+            self._scribe = self._scribe or Scribe.begin()
+        except OSError:  # no memory or no process to be had
+            return Written.proved
+        return self._scribe.proved
+
+    def _dismiss(self) -> None:
+        """End the scribe, if there is one."""
+        scribe, self._scribe = self._scribe, None
+        if scribe is not None:
+            scribe.end()
+
+    def _write(
+        self, learner: Learner, segment: OpenSegment, reason: str, kind: VersionKind, prove: Prove = Written.proved
+    ) -> _Make:
         """Write the learner down; return what makes a version of that, wherever it is called."""
         self._gate.memory.write(learner.beside)
         reason = brief(tripped) if (tripped := self._gate.memory.tripped) else reason
-        version = draft(learner, segment, self._run, self._config_hash, reason, kind)
+        version = draft(learner, segment, self._run, self._config_hash, reason, kind, prove)
         revision = self._gate.revision
 
         def make() -> tuple[NewVersion, int]:
@@ -243,6 +267,7 @@ class Saver:
         """Note that a version is lost; return what to raise."""
         self._flight, self._in_line = None, True
         self._losses += not lost.raised
+        self._dismiss()
         if self._losses >= LOSSES_MAX:
             self._schedule.never_fork()
         where = "aside" if flight.forked is None else "in a forked process"
@@ -255,6 +280,7 @@ class Saver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         flight, self._flight, self._owner.moving = self._flight, None, False
+        self._dismiss()
         if flight is None:
             return
         if flight.saving is None:

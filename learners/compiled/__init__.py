@@ -67,8 +67,8 @@ class Lending(Protocol):
     def lend(self, model: Any) -> tuple[Any, Callable[[], Any]] | None:
         """Give the state back, except to one part of the model; return that, and what makes it anew as it is now.
 
-        The latter in any thread, whatever the engine does meanwhile; the model's own part stays behind. None if all is
-        to be stored.
+        The latter can be pickled, and called in any thread or process, whatever the engine does meanwhile; the model's
+        own part stays behind. None if all is to be stored.
         """
 
 

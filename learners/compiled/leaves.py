@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from learners.flat import gaussian
 SLOTS, CLASSES = 8, 2
 """Room at first."""
 
+OF_CALLS = ("_arrays", "marks", "old_floats", "old_ints")
+"""What only calls need."""
+
 
 class Leaves:
     """Leaves in slots, of which the first `count` are taken. `numbers` are those of classes, as they came first.
@@ -30,14 +34,14 @@ class Leaves:
     def __init__(self, names: Sequence[str], splits: int) -> None:
         self.numbers: dict[Any, int] = {}
         self.count = self.turn = 0
-        self._names = names
+        self.names = names
         self._places = {name: place for place, name in enumerate(names)}
         self._splits = splits
         self._make(SLOTS, CLASSES)
 
     def _make(self, slots: int, width: int) -> None:
         """Make arrays of so many slots, and with room for so many classes; with what there was before."""
-        before, features, self.width = getattr(self, "_arrays", None), len(self._names), width
+        before, features, self.width = getattr(self, "_arrays", None), len(self.names), width
         floats = np.zeros((slots, codes.ALONE + width * (1 + codes.KEPT * features)))
         ints = np.zeros((slots, codes.OF_LEAF + 2 * features + width * (1 + features)), dtype=np.int64)
         marks = np.zeros(slots, dtype=np.int64)
@@ -71,11 +75,17 @@ class Leaves:
         self.turn += 1
 
     def copy(self) -> Leaves:
-        """Return a copy that can be given to river's leaves, and does not change."""
+        """Return a copy that can be given to river's leaves, and does not change: it has nothing else, and is small."""
         other = copy.copy(self)
+        for name in OF_CALLS:
+            del other.__dict__[name]
         other.numbers = dict(self.numbers)
         other.floats, other.ints = self.floats[: self.count].copy(), self.ints[: self.count].copy()
         return other
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.names = tuple(map(sys.intern, self.names))  # as in a `Layout`: what is pickled has each once
 
     def undo(self, count: int, numbers: dict[Any, int]) -> None:
         """Go back to what was before the call: so many leaves, these classes."""
@@ -88,7 +98,7 @@ class Leaves:
         if self.marks[slot] != self.turn:
             self.marks[slot] = self.turn
             self.old_floats[slot], self.old_ints[slot] = self.floats[slot], self.ints[slot]
-        features = len(self._names)
+        features = len(self.names)
         blocks = self.floats[slot, codes.ALONE :].reshape(self.width, 1 + codes.KEPT * features)
         blocks[:, 1:] = 0.0
         ranks = self.ints[slot, codes.OF_LEAF + 2 * features :].reshape(self.width, 1 + features)
@@ -98,7 +108,7 @@ class Leaves:
 
     def take(self, slot: int, leaf: Any) -> None:
         """Put one of river's leaves into a slot. Raises ValueError and LookupError for what no tree makes of floats."""
-        features = len(self._names)
+        features = len(self.names)
         row, ints = np.zeros(self.floats.shape[1]), np.zeros(self.ints.shape[1], dtype=np.int64)
         blocks = row[codes.ALONE :].reshape(self.width, 1 + codes.KEPT * features)
         ranks = ints[codes.OF_LEAF + 2 * features :].reshape(self.width, 1 + features)
@@ -126,7 +136,7 @@ class Leaves:
 
     def give(self, slot: int, leaf: Any) -> None:
         """Let one of river's leaves be what is in a slot: a new one, or the one that it was."""
-        features, labels = len(self._names), self.labels
+        features, labels = len(self.names), self.labels
         row, ints = self.floats[slot].tolist(), self.ints[slot].tolist()
         size, first = 1 + codes.KEPT * features, codes.OF_LEAF + 2 * features
         leaf.depth = ints[codes.DEPTH]
@@ -141,9 +151,9 @@ class Leaves:
             leaf.deactivate()
             return
         for place in ints[codes.OF_LEAF : codes.OF_LEAF + ints[codes.FEATURES]]:
-            splitter = leaf.splitters.get(self._names[place])
+            splitter = leaf.splitters.get(self.names[place])
             if splitter is None:
-                splitter = leaf.splitters[self._names[place]] = GaussianSplitter(self._splits)
+                splitter = leaf.splitters[self.names[place]] = GaussianSplitter(self._splits)
             for rank in range(ints[codes.OF_LEAF + features + place]):
                 number = ints[first + rank * (1 + features) + 1 + place]
                 start = codes.ALONE + number * size + 1 + place

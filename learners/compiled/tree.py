@@ -16,6 +16,7 @@ from learners.compiled.bayes import COMPENSATED, TYPES
 from learners.compiled.branches import named_steps
 from learners.compiled.inputs import ALL, among, weights_of
 from learners.compiled.leaves import Leaves
+from learners.compiled.lent import Lent
 from learners.compiled.recognition import Found
 from learners.compiled.shape import Shape
 from learners.table import Column, Layout, Table
@@ -276,17 +277,8 @@ class TreeEngine:
         if not self.lends:
             return None
         self._steps.store(named_steps(model))
-        tree, leaves, shape, names = self._found.last(model), self._leaves.copy(), self._shape, self._found.names
+        tree = self._found.last(model)
         self._give_numbers(tree)
         lent = copy.copy(tree)
-        lent.classes = same_set(tree.classes)
-
-        def build() -> Any:
-            made = [lent._new_leaf() for _ in range(leaves.count)]  # noqa: SLF001
-            for slot, leaf in enumerate(made):
-                leaves.give(slot, leaf)
-            whole = copy.copy(lent)
-            whole._root = shape.built(names, made, [])  # noqa: SLF001
-            return whole
-
-        return tree, build
+        lent.classes, lent._root = same_set(tree.classes), None  # noqa: SLF001
+        return tree, Lent(lent, self._leaves.copy(), self._shape)

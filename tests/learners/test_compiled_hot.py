@@ -20,7 +20,7 @@ from learners.recipe import read_recipe
 from learners.table import Layout, Table
 from tests.bits import bits
 from tests.learners.test_compiled import RAISED, SCALED, bare, cuts, numbers_of, recipes
-from tests.learners.test_compiled_later import answers_of, engine_answers, turns
+from tests.learners.test_compiled_later import follows_river, in_parts
 
 LAYOUT = Layout(("a", "c", "b", "d", "e"), ("a", "b"))
 pytestmark = pytest.mark.usefixtures("compiled_code")
@@ -142,26 +142,8 @@ def finite(numbers: list[float]) -> bool:
 @given(data=st.data())
 def test_nor_where_labels_come_later(data: Any) -> None:
     text, xs, ys, weights = stream(data, "binary")
-    every = data.draw(turns(len(xs)))
-    model, engine = made(text, "binary")
-    plain = copy.deepcopy(model)
-    for start, stop in pairwise(data.draw(cuts(len(every)))):
-        part = every[start:stop]
-        try:
-            expected = answers_of(plain, xs, ys, weights, part)
-        except RAISED:
-            assert engine_answers(engine, "binary", xs, ys, weights, part) is None
-            return
-        found = engine_answers(engine, "binary", xs, ys, weights, part)
-        if found is None:
-            assert "MinMax" in text or 2.5 in xs.others["c"]
-            engine.store(model)
-            answers_of(model, xs, ys, weights, part)
-            engine.load(model)
-            continue
-        assert bits(found) == bits(expected)
-    engine.store(model)
-    assert bits(model) == bits(plain)
+    odd = "MinMax" in text or 2.5 in xs.others["c"]
+    follows_river(*made(text, "binary"), "binary", (xs, ys, weights), in_parts(data, len(xs)), lambda _: odd)
 
 
 MODEL = "linear_model.LogisticRegression()"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.bits import bits
 from tests.learners.test_compiled import RAISED, cuts
 from tests.learners.test_compiled_bayes import LABELS, bare, dicts
 from tests.learners.test_compiled_hot import ENCODED, LAYOUT, SCALES, made, tables, unions
-from tests.learners.test_compiled_later import answers_of, engine_answers, turns
+from tests.learners.test_compiled_later import follows_river, in_parts
 
 pytestmark = pytest.mark.usefixtures("compiled_code")
 BAYES = "naive_bayes.GaussianNB()"
@@ -86,26 +87,8 @@ def test_nothing_tells_a_compiled_bayes_of_categories_from_rivers(cells: int, da
 @given(data=st.data())
 def test_nor_where_labels_come_later(data: Any) -> None:
     text, xs, ys = stream(data)
-    every = data.draw(turns(len(xs)))
-    model, engine = made(text, "multiclass")
-    plain = copy.deepcopy(model)
-    for start, stop in pairwise(data.draw(cuts(len(every)))):
-        part = every[start:stop]
-        try:
-            expected = answers_of(plain, xs, ys, None, part)
-        except RAISED:
-            assert engine_answers(engine, "multiclass", xs, ys, None, part) is None
-            return
-        found = engine_answers(engine, "multiclass", xs, ys, None, part)
-        if found is None:
-            assert odd(text, xs, expected)
-            engine.store(model)
-            answers_of(model, xs, ys, None, part)
-            engine.load(model)
-            continue
-        assert bits(found) == bits(expected)
-    engine.store(model)
-    assert bits(model) == bits(plain)
+    parts = in_parts(data, len(xs))
+    follows_river(*made(text, "multiclass"), "multiclass", (xs, ys, None), parts, partial(odd, text, xs))
 
 
 def test_a_part_that_is_left_to_river_takes_the_parts_before_it_along(monkeypatch: Any) -> None:

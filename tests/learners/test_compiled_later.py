@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -68,6 +69,41 @@ def engine_answers(
             for row in raw.tolist()
         ]
     return [{None: p} if task == "regression" else {False: 1.0 - p, True: p} for p in raw.tolist()]
+
+
+def follows_river(
+    model: Any,
+    engine: Any,
+    task: str,
+    stream: tuple[Table, Sequence[Any], Any],
+    parts: Iterable[list[Turn]],
+    odd: Callable[[list[Any]], bool],
+) -> None:
+    """The engine answers and learns as river does, and leaves to river only what is `odd`, by river's answers."""
+    xs, ys, weights = stream
+    plain = copy.deepcopy(model)
+    for part in parts:
+        try:
+            expected = answers_of(plain, xs, ys, weights, part)
+        except RAISED:
+            assert engine_answers(engine, task, xs, ys, weights, part) is None
+            return
+        found = engine_answers(engine, task, xs, ys, weights, part)
+        if found is None:
+            assert odd(expected)
+            engine.store(model)
+            answers_of(model, xs, ys, weights, part)
+            engine.load(model)
+        else:
+            assert bits(found) == bits(expected)
+    engine.store(model)
+    assert bits(model) == bits(plain)
+
+
+def in_parts(data: Any, count: int) -> Iterator[list[Turn]]:
+    """Give the turns of so many events, in parts."""
+    every = data.draw(turns(count))
+    return (every[start:stop] for start, stop in pairwise(data.draw(cuts(len(every)))))
 
 
 @pytest.mark.parametrize("task", ["binary", "regression", "bayes"])

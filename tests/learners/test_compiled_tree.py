@@ -27,7 +27,7 @@ from learners.table import Column, Layout, Table
 from tests.bits import bits
 from tests.learners.test_compiled import RAISED, SCALES, cuts, layout, made
 from tests.learners.test_compiled_bayes import dicts
-from tests.learners.test_compiled_later import answers_of, engine_answers, turns
+from tests.learners.test_compiled_later import follows_river, in_parts
 
 pytestmark = pytest.mark.usefixtures("compiled_code")
 
@@ -144,27 +144,9 @@ def test_nothing_tells_a_compiled_tree_from_rivers(text: str, stream: Any, data:
 @settings(max_examples=60, deadline=None)
 @given(text=recipes(), stream=streams(), data=st.data())
 def test_nor_where_labels_come_later(text: str, stream: Any, data: Any) -> None:
-    xs, ys, weights = stream
-    every = data.draw(turns(len(xs)))
-    model, engine = made(text, xs.numbers.shape[1], "multiclass")
-    plain = copy.deepcopy(model)
-    for start, stop in pairwise(data.draw(cuts(len(every)))):
-        part = every[start:stop]
-        try:
-            expected = answers_of(plain, xs, ys, weights, part)
-        except RAISED:
-            assert engine_answers(engine, "multiclass", xs, ys, weights, part) is None
-            return
-        found = engine_answers(engine, "multiclass", xs, ys, weights, part)
-        if found is None:
-            assert np.nanmax(np.abs(xs.numbers), initial=0.0) > 1e50 or "MinMax" in text
-            engine.store(model)
-            answers_of(model, xs, ys, weights, part)
-            engine.load(model)
-        else:
-            assert bits(found) == bits(expected)
-    engine.store(model)
-    assert bits(model) == bits(plain)
+    xs, pair = stream[0], made(text, stream[0].numbers.shape[1], "multiclass")
+    odd = bool(np.nanmax(np.abs(xs.numbers), initial=0.0) > 1e50) or "MinMax" in text
+    follows_river(*pair, "multiclass", stream, in_parts(data, len(xs)), lambda _: odd)
 
 
 def deep(count: int, seed: int) -> tuple[Table, list[bool]]:

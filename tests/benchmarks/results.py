@@ -24,7 +24,8 @@ def read(path: Path) -> dict[str, Section]:
 
 
 def keep(path: Path, name: str, section: Section) -> None:
-    """Put a section in the place of the one of its name."""
+    """Put a section in the place of the one of its name; a folder that is missing is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**read(path), name: section}, indent=1, sort_keys=True)
     path.write_text(text + "\n", encoding="utf-8")
 

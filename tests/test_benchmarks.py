@@ -81,7 +81,7 @@ def test_a_ratio_is_of_what_ran_in_the_same_round() -> None:
 
 
 def test_the_page_tells_who_could_not_be_had_and_what_fell_short(tmp_path: Path) -> None:
-    results = tmp_path / "benchmarks.json"
+    results = tmp_path / "new" / "benchmarks.json"
     lines = section(
         columns_kafka=line("Tidemark, columns, Kafka", [600, 600, 690]),
         hand_1=line("by hand", [100, 100, 100]),

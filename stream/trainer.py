@@ -101,6 +101,7 @@ class Trainer:
             if self.schedule.due(segment, time.monotonic()) or self.taint.room(segment) == 0:
                 segment = self._save(learner, segment, "due", aside=True)
             vitals = self._vitals(segment, TRAINING if batch else "idle")
+            del batch  # the next one takes its memory, which is still in the processor's cache
             self.owner.check(vitals, time.monotonic())
             self._publish_late(segment)
             self.tell(vitals, learner)

@@ -13,13 +13,14 @@ from learners.judged import Judged, Listener, cut
 from learners.metrics import Metric
 from learners.outputs import Outputs
 from learners.pending import Entry
+from learners.points import Series
 from learners.progressive import Scores, Tally
 from learners.recipe import Task
 from learners.rivals import Rivals
 from learners.slices import SLICES_MAX, FieldSlices
 from learners.static import NAME, Static
 from learners.sums import Columns, Sum
-from learners.sweep import Told, fits, sweep
+from learners.sweep import fits, sweep
 from learners.table import Column
 from learners.weights import UNWEIGHTED, Weights, age_of
 
@@ -130,13 +131,13 @@ class Board:
         ys: Sequence[Any],
         outputs: Outputs,
         learned: int,
-        reached: Callable[[int, Told | None], None],
+        reached: Callable[[int, Series | None], None],
     ) -> None:
         """Score answers by their labels, in order, and let the rivals answer: any number of events, whatever `room`.
 
-        `learned` events had been judged before. `reached` is called after every stretch with how many events it had:
-        at each score point, where a static copy begins, and at the end; at a score point perhaps with what is told
-        there. What is given as arrays is scored as arrays.
+        `learned` events had been judged before. `reached` is called with how many events were judged since: at each
+        score point, where a static copy begins, and at the end; or only then, with the points up to there. What is
+        given as arrays is scored as arrays.
         """
         start = 0
         while start < len(ys):
@@ -158,7 +159,7 @@ class Board:
         ys: Sequence[Any],
         outputs: Outputs,
         learned: int,
-        reached: Callable[[int, Told | None], None],
+        reached: Callable[[int, Series | None], None],
     ) -> int:
         """Make the columns of all events at once, and take them in by stretches; return how many are judged then."""
         tallies = self.rivals.tallies
@@ -166,24 +167,27 @@ class Board:
         weights = self.rules.weights.column(xs) if self.rules.weights else None
         columns = self.tally.columns(ys, outputs, weights)
         others = {name: tally.columns(ys, beside[name], weights) for name, tally in tallies.items()}
-        points, start = self._sweep(columns, others, learned), 0
-        while start < len(ys):
+        series, start, before = self._sweep(columns, others, learned), 0, learned
+        while start < len(ys) and (series is None or self.listener is not None):
             stop = min(len(ys), start + self.room(learned))
             part = slice(start, stop)
-            if points is None:
+            if series is None:
                 sides = {name: cut(other, part) for name, other in others.items()}
                 self._take(xs[part] if self.slices else xs, cut(columns, part), sides)
             if self.listener is not None:
                 self.listener(Judged(xs, ys, outputs, beside, weights, columns, None).part(part))
             learned += stop - start
-            reached(stop - start, points.get(learned) if points else None)
+            if series is None:
+                reached(stop - start, None)
             start = stop
-        return learned
+        if series is not None:
+            reached(len(ys), series)
+        return before + len(ys)
 
     def _sweep(
         self, columns: Sequence[Columns], others: Mapping[str, Sequence[Columns]], learned: int
-    ) -> dict[int, Told] | None:
-        """Take in a whole batch at once; return what is told at each score point. None: it is not taken in."""
+    ) -> Series | None:
+        """Take in a whole batch at once; return what is told at its score points. None: it is not taken in."""
         rules = self.rules
         plain = rules.task == "binary" and rules.fading is None and rules.static_after is None
         if not plain or self.slices or rules.weights or not fits(self.tally):

@@ -53,6 +53,12 @@ def boundary(v: float, *, alpha: float, scale: float, start: float) -> float:
     return math.sqrt(K1**2 * v * ell + linear**2) + linear
 
 
+def parts_of_boundary(scale: float) -> np.ndarray:
+    """Return what `boundary` is made of at half of what LEVEL leaves, for `sweep_kernel.ends`: also its exponent, 2."""
+    share = math.log(ZETA / ((1 - LEVEL) / 2))
+    return np.array([scale, K1**2, K2 * scale, POWER, math.log(ETA), share, 2.0])
+
+
 @dataclass(slots=True)
 class ConfidenceSequence:
     """The interval for values in [low, high], in bounded memory. The guess is the mean of what came before, 0 at first.

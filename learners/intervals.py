@@ -151,11 +151,7 @@ class Interval:
         """Return both ends, in the metric's unit; None where there is no interval."""
         if self.sequence is None or not self.sequence.n:
             return None, None
-        return self.ends_of(self.sequence.n, self.sequence.total, self.sequence.spread)
-
-    def ends_of(self, n: float, total: float, spread: float) -> tuple[float | None, float | None]:
-        """Return both ends for other sums than those it has: see `ConfidenceSequence`."""
-        low, high = ConfidenceSequence(0.0, self.of.most, int(n), total, spread).interval()
+        low, high = self.sequence.interval()
         return self.of.told(low), self.of.told(high)
 
     def details(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from learners.making import Making, untrained_parts
 from learners.outputs import Digest, Outputs
 from learners.parts import Ended, Parts, Sealed
 from learners.pending import Entry, Pending
-from learners.points import Point, Points
+from learners.points import Point, Points, Series
 from learners.predictor import Prediction, Predictor
 from learners.prefix import Ahead
 from learners.recipe import Recipe
@@ -29,7 +29,6 @@ from learners.rounds import Quick, Round, ask_then_reveal, predict_then_learn, r
 from learners.running import Running
 from learners.state import capture, load, load_all
 from learners.sums import Sum
-from learners.sweep import Told
 from learners.table import Column, Layout, Table
 from learners.written import Written
 
@@ -228,11 +227,13 @@ class Learner(Facts):
             start += len(entries)
             self._reached(len(entries), clock=part.clocks[start - 1])
 
-    def _reached(self, events: int, told: Told | None = None, *, clock: int | None = None) -> None:
-        """Count judged events; record a point at every multiple of `window`, of what is told; a rival may begin."""
+    def _reached(self, events: int, series: Series | None = None, *, clock: int | None = None) -> None:
+        """Count judged events; record a point at every multiple of `window`: those of a series; a rival may begin."""
         self._parts.learned += events
-        if self.learned % self.window == 0:
-            self._point(clock, told)
+        if series is not None:
+            self._parts.last_point = self._points.extend(series) or self._parts.last_point
+        elif self.learned % self.window == 0:
+            self._point(clock)
         self._parts.board.reach(self.learned)
 
     def predict_one(self, x: Mapping[str, Any]) -> Prediction:
@@ -248,11 +249,10 @@ class Learner(Facts):
         """Record a score point, unless there is one for this count of events."""
         self._point(None if self._parts.pending is None else self._parts.pending.clock)
 
-    def _point(self, clock: int | None, told: Told | None = None) -> None:
+    def _point(self, clock: int | None) -> None:
         if self._parts.last_point != self.learned:
             self._parts.last_point = self.learned
-            scores = told or (self.scores(), self.baseline_scores())
-            self._points.append(Point(self.learned, *scores, clock))
+            self._points.append(Point(self.learned, self.scores(), self.baseline_scores(), clock))
 
     def seal(self) -> Sealed:
         """End the segment and return what its version keeps, as `end_segment`.

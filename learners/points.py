@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, overload
 
+import numpy as np
+
 Scores = dict[str, dict[str, float | None]]
 
 Names = tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
@@ -34,6 +36,15 @@ class Point:
     scores: Scores
     baselines: Mapping[str, Scores]
     clock_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of one shape, as numbers: a line of `table` for each of `learned`, with its values that are not None."""
+
+    learned: list[int]
+    shape: Shape
+    table: np.ndarray
 
 
 class Points(Sequence[Point]):
@@ -74,6 +85,22 @@ class Points(Sequence[Point]):
         shape = self._shapes.setdefault(shape, shape)
         self._heads.append((point.learned, point.clock_us, shape, len(self._values)))
         self._values.extend(values)
+
+    def extend(self, series: Series) -> int | None:
+        """Add the points of a series; return after how many events the last of them is, None if there is none.
+
+        >>> points, shape = Points(), ((("", (("MAE", ("cumulative", "window")),)),), (1,))
+        >>> points.extend(Series([10, 20], shape, np.array([[0.5], [0.25]]))), points[1].scores
+        (20, {'MAE': {'cumulative': 0.25, 'window': None}})
+        """
+        shape, start, width = (
+            self._shapes.setdefault(series.shape, series.shape),
+            len(self._values),
+            len(series.table.T),
+        )
+        self._heads += [(learned, None, shape, start + place * width) for place, learned in enumerate(series.learned)]
+        self._values.frombytes(np.ascontiguousarray(series.table, dtype=np.float64).tobytes())
+        return series.learned[-1] if series.learned else None
 
     def __len__(self) -> int:
         return len(self._heads)

@@ -98,6 +98,7 @@ class CountScore(Score):
 
     measure: CountMeasure
     total: CountSum
+    since: CountSum
 
     def __init__(self, measure: CountMeasure, window: int, fading: float | None = None, begun: int = 0) -> None:
         super().__init__(measure, window, fading)

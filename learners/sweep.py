@@ -1,7 +1,7 @@
 """Scores of a whole batch at once, with the points of the series in it, where all is in arrays. The same bits.
 
 Stretch by stretch, each point of the series costs dozens of small calls. Here one call sums up a measure of all
-predictors, and notes its sums wherever a point is; a point is made of numbers that are there already.
+predictors, and notes its sums wherever a point is; all points are made of these at once, as a table of numbers.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import numpy as np
 
 from learners import sweep_kernel
 from learners.bulk import compiled
+from learners.confidence import parts_of_boundary
 from learners.contest import Contest
-from learners.metrics import OF_FOUR, PLAIN_MEANS, of_four
-from learners.progressive import CountScore, Score, Scores, Tally
-from learners.spans import BOOL_PAIRS, four_of, pairs_of
+from learners.metrics import OF_FOUR, PLAIN_MEANS, of_fours
+from learners.points import Series
+from learners.progressive import CountScore, Score, Tally
+from learners.spans import BOOL_PAIRS, four_of
 from learners.sums import Columns
 from learners.table import Column
 
@@ -26,11 +28,9 @@ LEAST = 1024
 
 SPANS = ("cumulative", "window", "since_last", "low", "high")
 
-Told = tuple[Scores, dict[str, Scores]]
-"""The scores of the model, and of its rivals by name."""
-
-Values = list[dict[str, Any]]
-"""What one predictor has at each point: by metric, the value of each span, or the ends of an interval."""
+Values = dict[str, np.ndarray]
+"""What one predictor has at the points: by metric, of shape (points, 3) the value of each span, or (points, 2) the ends
+of an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def fits(tally: Tally) -> bool:
 
 def sweep(
     tallies: Mapping[str, Tally], contest: Contest, columns: Mapping[str, Sequence[Columns]], learned: int, window: int
-) -> dict[int, Told] | None:
-    """Score a batch; return what is told at each point in it, by the number of its last event.
+) -> Series | None:
+    """Score a batch; return what is told at each point in it.
 
     `tallies` are theirs by name, the model's first, and `columns` what the scores of each made of the batch. `learned`
     events were scored before. None, with nothing done, where it cannot be done so.
@@ -91,22 +91,29 @@ def sweep(
     bounds = [_Bounded(contest, place, list(tallies), every, marks) for place in range(len(contest.bounded))]
     if not all(each.fits for each in (*sums, *bounds)):
         return None
-    values, ends = [each.take() for each in sums], [each.take() for each in bounds]
-    points: dict[int, Told] = {}
-    for mark in range(marks.points):
-        found = {
-            name: _scores(tally.names, [each[number][mark] for each in values], [each[number][mark] for each in ends])
-            for number, (name, tally) in enumerate(tallies.items())
-        }
-        points[learned + int(marks.ends[mark])] = found.pop(next(iter(found))), found
-    return points
+    values, ends = _together(sums, len(tallies)), _together(bounds, len(tallies))
+    names = [(name, tuple([(metric, SPANS) for metric in each.names])) for name, each in tallies.items()]
+    names[0] = ("", names[0][1])  # the model's
+    missing, table, place = [], [], 0
+    for number, (_, metrics) in enumerate(names):
+        for metric, _ in metrics:
+            table.append(values[number][metric])
+            if metric in ends[number]:
+                table.append(ends[number][metric])
+            else:
+                missing += [place + 3, place + 4]
+            place += len(SPANS)
+    points = learned + marks.ends[: marks.points]
+    return Series(points.tolist(), (tuple(names), tuple(missing)), np.concatenate(table, axis=1))
 
 
-def _scores(names: Sequence[str], values: Sequence[dict[str, Any]], ends: Sequence[dict[str, Any]]) -> Scores:
-    """Return the scores of one predictor at one point."""
-    spans = {name: each for found in values for name, each in found.items()}
-    known = {name: each for found in ends for name, each in found.items()}
-    return {name: dict(zip(SPANS, (*spans[name], *known.get(name, (None, None))), strict=True)) for name in names}
+def _together(taken: Sequence[_Counted | _Averaged | _Bounded], predictors: int) -> list[Values]:
+    """Return what all have for each predictor."""
+    found: list[Values] = [{} for _ in range(predictors)]
+    for each in taken:
+        for known, more in zip(found, each.take(), strict=True):
+            known.update(more)
+    return found
 
 
 def _in_arrays(every: Sequence[Sequence[Columns]]) -> bool:
@@ -126,26 +133,36 @@ class _Counted:
 
     def take(self) -> list[Values]:
         """Add the counts to the scores; return their values."""
-        ends = self._marks.ends
+        ends, points = self._marks.ends, self._marks.points
         labels = np.stack([_array(each[1]) for each in self._columns])
         out = np.empty((len(labels), len(ends), 3), dtype=np.int64)
         sweep_kernel.count_trues(_array(self._columns[0][0]), labels, ends, out)
-        sizes = np.diff(ends, prepend=0).tolist()
-        return [
-            self._take(score, [(size, *each) for size, each in zip(sizes, found, strict=True)], columns)
-            for score, found, columns in zip(self._scores, out.tolist(), self._columns, strict=True)
-        ]
+        ones, twos, both = np.moveaxis(out, -1, 0)
+        sizes = np.diff(ends, prepend=0)
+        stretches = np.array([sizes - ones - twos + both, twos - both, ones - both, both])  # in the order of BOOL_PAIRS
+        spans = np.array(
+            [self._take(*each) for each in zip(self._scores, np.moveaxis(stretches, 0, -1), self._columns, strict=True)]
+        )
+        values = of_fours(spans[:, :, :points])
+        names = [metric.name for metric in self._scores[0].measure.metrics]
+        return [{name: values[name][place].T for name in names} for place in range(len(labels))]
 
-    def _take(self, score: CountScore, stretches: Sequence[tuple[int, ...]], columns: Columns) -> Values:
-        found: Values = []
-        for mark, (size, *trues) in enumerate(stretches):
-            score.sum_up(pairs_of(size, *trues), size)
-            if mark < self._marks.points:
-                three: list[Any] = [score.total, score.stretch, score.since]
-                ever, lap, since = [of_four(*four_of(each.counts)) for each in three]
-                found.append({name: [ever[name], lap[name], since[name]] for name in ever})
+    def _take(self, score: CountScore, stretches: np.ndarray, columns: Columns) -> np.ndarray:
+        """Add the counts of stretches to a score; return what its spans have after each: of shape (3, stretches, 4)."""
+        laps = stretches.copy()
+        if score.stretch_events == score.window:
+            score.stretch = score.measure.sum()
+        laps[0] += np.array(four_of(score.stretch.counts))
+        if len(laps) > 1:
+            score.stretch = score.measure.sum()
+        score.stretch_events = self._marks.tail or score.window
+        sums, three = np.cumsum(stretches, axis=0), [score.total, score.stretch, score.since]
+        ever, since = (sums + np.array(four_of(each.counts)) for each in three[::2])
+        spans = np.array([ever, laps, since])
+        for each, counts in zip(three, spans[:, -1].tolist(), strict=True):
+            each.counts.update(zip(BOOL_PAIRS, counts, strict=True))
         score.recent.add(*columns)
-        return found
+        return spans
 
 
 class _Averaged:
@@ -178,8 +195,7 @@ class _Averaged:
                     _mean(each).n, _mean(each)._mean = state[2 * place : 2 * place + 2]  # noqa: SLF001 - river's
             score.recent.add(*columns)
         name = self._scores[0].measure.metrics[0].name
-        rows = self._out[:, : self._marks.points, [1, 5, 3]].tolist()
-        return [[{name: row} for row in each] for each in rows]
+        return [{name: each} for each in self._out[:, : self._marks.points, [1, 5, 3]]]
 
 
 class _Bounded:
@@ -205,17 +221,15 @@ class _Bounded:
 
     def take(self) -> list[Values]:
         """Let the sequences be those at the end; return the ends of the intervals."""
-        rows = self._out.tolist()
-        for each, states in zip(self._sequences, rows, strict=True):
+        for each, state in zip(self._sequences, self._out[:, -1].tolist(), strict=True):
             assert each is not None, "it fits"
-            each.n, (each.total, each.spread) = int(states[-1][0]), states[-1][1:]
-        found: list[Values] = []
-        for interval, states in zip(self._intervals, rows, strict=False):
+            each.n, (each.total, each.spread) = int(state[0]), state[1:]
+        for interval in self._intervals:
             interval.events += int(self._marks.ends[-1])
-            found.append(
-                [{interval.of.metric.name: interval.ends_of(*state)} for state in states[: self._marks.points]]
-            )
-        return found
+        of = self._intervals[0].of
+        out = np.empty((len(self._intervals), self._marks.points, 2))
+        sweep_kernel.ends(self._out, parts_of_boundary(of.most), out)
+        return [{of.metric.name: each} for each in out]
 
 
 def _array(column: Sequence[Any]) -> np.ndarray:

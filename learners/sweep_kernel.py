@@ -6,6 +6,7 @@ each is that of `fold`, `bound` and `bound_differences`, so its bits are.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from learners.compiled.jit import kernel
@@ -80,3 +81,23 @@ def bounds(values: Any, marks: Any, state: Any, out: Any) -> None:
             for column in range(3):
                 out[row, mark, column] = state[row, column]
         begin = marks[mark]
+
+
+@kernel("void(float64[:, :, ::1], float64[::1], float64[:, :, ::1])")
+def ends(states: Any, parts: Any, out: Any) -> None:
+    """Write both ends of the interval of each confidence sequence: `ConfidenceSequence.interval`, from 0 to `parts[0]`.
+
+    `states` are what `bounds` writes, of shape (rows, marks, 3), with a value at least in each; `out` is of two a mark.
+    """
+    most, square, linear, power, base, share, two = parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], parts[6]
+    start = most * most
+    for row in range(len(out)):
+        for mark in range(out.shape[1]):
+            n, spread = states[row, mark, 0], states[row, mark, 2]
+            mean = states[row, mark, 1] / n
+            v = max(spread, start)
+            ell = power * math.log(math.log(v / start) / base + 1.0) + share
+            straight = linear * ell
+            radius = (math.sqrt(square * v * ell + straight**two) + straight) / n
+            out[row, mark, 0] = max(0.0, mean - radius)
+            out[row, mark, 1] = min(most, mean + radius)

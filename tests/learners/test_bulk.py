@@ -20,10 +20,11 @@ from learners.board import Board, Rules
 from learners.judged import Judged
 from learners.metrics import OF_FOUR, fitting, read_metrics, values_of_counts
 from learners.outputs import Digest, Outputs
+from learners.points import Points, Series
 from learners.probable import Probable
 from learners.recipe import Task
 from learners.state import dump, load
-from learners.sweep import Marks, Told, fits, sweep
+from learners.sweep import Marks, fits, sweep
 from learners.table import Column, Layout, Table
 from learners.weights import UNWEIGHTED, Weights
 
@@ -121,10 +122,14 @@ class Life:
         else:
             self.digest.add_probabilities(outputs)
 
-    def reached(self, events: int, told: Told | None = None) -> None:
+    def reached(self, events: int, series: Series | None = None) -> None:
         self.learned += events
-        if self.learned % WINDOW == 0:
-            self.points.append(told or (self.board.scores(), self.board.baseline_scores()))
+        if series is not None:
+            points = Points()
+            points.extend(series)
+            self.points += [(each.scores, each.baselines) for each in points]
+        elif self.learned % WINDOW == 0:
+            self.points.append((self.board.scores(), self.board.baseline_scores()))
 
     def hear(self, judged: Judged) -> None:
         beside = [(each.labels, each.numbers) for each in judged.beside.values()]
@@ -458,7 +463,7 @@ def test_a_batch_with_points_is_taken_in_at_once(compiled_code: None, monkeypatc
     life.take([True, False, True], [0.5, 0.25, 0.75], "columns")  # baselines know no label before the third
     for _ in range(3):
         life.take([True, False] * 10, [0.75] * 20, "columns")
-    assert [each and list(each) for each in found] == [None, [7, 14, 21], [28, 35, 42], [49, 56, 63]]
+    assert [each and each.learned for each in found] == [None, [7, 14, 21], [28, 35, 42], [49, 56, 63]]
     assert [len(each) for each in (life.points, life.heard)] == [9, 63]
     life.take([True, False] * 10, [0.75, math.nan] * 10, "columns")
     assert found[-1] is None

@@ -132,12 +132,14 @@ class LineReader:
         """Read on until a line is whole; False when none is now. All lines before were taken."""
         while chunk := self._bytes.read():
             self._bytes_read += len(chunk)
-            whole, feed, tail = chunk.rpartition(b"\n")
-            if feed:
-                self._hold((bytes(self._tail) + whole).split(b"\n"))
+            whole = chunk.split(b"\n")
+            tail = whole.pop()
+            if whole:
+                whole[0] = bytes(self._tail) + whole[0]
                 self._tail.clear()
+                self._hold(whole, plain=b"\r" not in chunk and len(chunk) <= EVENT_BYTES_MAX)
             self._tail += tail[: EVENT_BYTES_MAX + LINE_BYTES_KEPT - len(self._tail)]
-            if feed:
+            if whole:
                 return True
         if self._tail and (self.packed or self.limit is not None):
             self._hold([bytes(self._tail)])
@@ -146,8 +148,9 @@ class LineReader:
         self._ended = True
         return False
 
-    def _hold(self, lines: list[bytes]) -> None:
-        self._lines = [self._event(line) for line in lines]
+    def _hold(self, lines: list[bytes], *, plain: bool = False) -> None:
+        """Have these to give out; `plain`: each of them but the first is its event as it is."""
+        self._lines = lines if plain else [self._event(line) for line in lines]
         self._lines[0] = self._event(lines[0], first=self._first)
         self._taken, self._first = 0, False
         if self._awaited is not None:

@@ -4,7 +4,8 @@
    with the next segment. What was written is proved, compressed, hashed and committed aside: in one transaction, with
    the compare-and-swap, refused when head moved.
 2. At most one is in flight. Whatever needs the number of the version (or head where it is) finishes it first: the next
-   version that is due, a change of the quarantine, the search for who ruined the model, the end.
+   version that is due by events, a change of the quarantine, the search for who ruined the model, the end. Until it is
+   made, none is due by time.
 3. What follows from a version (what is told to the log, above all) is done here in the loop, once it is committed.
 4. A version that cannot be made (its fork was killed, is out of time, or the model is ruined) costs time, no event and
    no version: head is where it was, training begins anew from there, as after a rollback, and the same version is made

@@ -92,14 +92,17 @@ class Schedule:
         """Begin with small batches again: something went wrong in a large one."""
         self._batch_max = EVENTS_FIRST
 
-    def due(self, segment: OpenSegment, now: float) -> bool:
-        """Tell whether a version is due: by events, by time, by held bytes in memory, or to be past a bad event."""
+    def due(self, segment: OpenSegment, now: float, *, busy: bool = False) -> bool:
+        """Tell whether a version is due: by events, by time, by held bytes in memory, or to be past a bad event.
+
+        `busy`: the one before is being made still. Then time alone makes none due, for which training had to wait.
+        """
         if not segment.records:
             return False
         return (
             segment.raised
             or segment.read >= self._policy.every_events
-            or now - self._saved_at >= self._policy.every_s
+            or (now - self._saved_at >= self._policy.every_s and not busy)
             or segment.held_bytes >= self._policy.held_bytes_max
         )
 

@@ -98,7 +98,8 @@ class Trainer:
                 self._obey(segment.parent)
             self._test_then_train(learner, batch, segment)
             self.saver.poll()
-            if self.schedule.due(segment, time.monotonic()) or self.taint.room(segment) == 0:
+            due = self.schedule.due(segment, time.monotonic(), busy=self.saver.busy)
+            if due or self.taint.room(segment) == 0:
                 segment = self._save(learner, segment, "due", aside=True)
             vitals = self._vitals(segment, TRAINING if batch else "idle")
             del batch  # the next one takes its memory, which is still in the processor's cache

@@ -27,13 +27,13 @@ WAYS = {"line": "fork_from = '1h'", "fork": "fork_from = '0s'", "chosen": ""}
 PAUSES = {
     "linear model": (LINEAR, "auto", 45_312, 0.1),
     "linear model, rows": (LINEAR, "river", 45_312, 0.1),
-    "Hoeffding tree": (measured.TREE, "auto", 45_312, 0.1),
+    "Hoeffding tree": (measured.TREE, "auto", 200_000, 0.1),
     "Hoeffding tree, rows": (measured.TREE, "river", 45_312, 0.1),
     "ARF with 10 trees": (ARF, "river", 45_312, 0.5),
     "linear model with 13 MB": ("ballast:make", "river", 10_000, 1.0),
 }
 """Each with its engine (auto: compiled), the events that it has learned before, and after how many seconds each version
-is due: none waits."""
+is due, once the one before is made."""
 
 VERSIONS = 120
 """So many of what Tidemark does by itself, whatever the scale: a 99th percentile of fewer is the longest."""
@@ -43,7 +43,7 @@ VERSIONS_MIN = 20
 COSTS = (
     ("linear model, columns", LINEAR, "auto", 5_000_000),
     ("linear model, rows", LINEAR, "river", 1_000_000),
-    ("Hoeffding tree, columns", measured.TREE, "auto", 1_000_000),
+    ("Hoeffding tree, columns", measured.TREE, "auto", 4_000_000),
     ("Hoeffding tree, rows", measured.TREE, "river", 220_000),
     ("ARF with 10 trees", ARF, "river", 24_000),
 )

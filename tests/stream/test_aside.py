@@ -98,6 +98,17 @@ def test_versions_are_at_the_same_events_however_slow_they_are_saved(
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("tidemark-aside")]
 
 
+def test_training_does_not_wait_for_a_version_when_the_next_is_due_by_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(monkeypatch, lambda _store, _count: time.sleep(1.0))
+    world = world_of(tmp_path, events=4000, every=1_000_000)
+    world.config.write_text(world.config.read_text().replace('every = "1h"', 'every = "1ms"'))
+    train(world)
+    assert watched.count <= 2  # of a dozen batches: all others were learned meanwhile
+    assert learned(world.open())[-1] == 4000
+
+
 def test_a_head_that_moved_refuses_what_is_saved_aside_and_training_goes_on_from_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,8 @@ from stream.schedule import COLUMNS_PER_BATCH_MAX, Policy, Schedule
 POLICY = Policy(every_events=50_000, every_s=60, held_bytes_max=1, publish_events=None, publish_s=None, fork_s=1)
 
 
-def read(events: int) -> Any:
-    return SimpleNamespace(read=events)
+def read(events: int, *, held_bytes: int = 0) -> Any:
+    return SimpleNamespace(read=events, records=events, raised=False, held_bytes=held_bytes)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,13 @@ def test_a_batch_ends_where_a_version_is_due_and_where_there_is_room_for_no_more
     assert schedule.events_max(read(49_000)) == 1000
     assert schedule.events_max(read(49_000), 77) == 77
     assert schedule.events_max(read(0), 0) == 1
+
+
+def test_while_a_version_is_made_none_is_due_by_time_alone() -> None:
+    schedule = Schedule(POLICY, 0.0)
+    for busy in (False, True):
+        assert schedule.due(read(10), 60.0, busy=busy) is not busy
+        assert not schedule.due(read(10), 59.0, busy=busy)
+        assert not schedule.due(read(0), 60.0, busy=busy)
+        assert schedule.due(read(50_000), 1.0, busy=busy)
+        assert schedule.due(read(10, held_bytes=1), 1.0, busy=busy)

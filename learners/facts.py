@@ -7,13 +7,30 @@ from typing import Any
 from learners.parts import Parts
 from learners.progressive import Scores
 from learners.recipe import Recipe
+from learners.running import Running
 
 
 class Facts:
-    """The facts about a learner that is made of these parts."""
+    """The facts about a learner that is made of these parts, and whose model is run so."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, running: Running) -> None:
         self._parts = parts
+        self._running = running
+
+    @property
+    def why_river(self) -> str | None:
+        """Why river runs the model on events in columns after all, once that is known."""
+        return self._running.why
+
+    @property
+    def lends(self) -> bool:
+        """Whether its model takes no time to write down, however large it is."""
+        return self._running.lends
+
+    @property
+    def away(self) -> bool:
+        """Whether river had the last batch as an exception, and `lends` will be true again after the next."""
+        return self._running.away
 
     @property
     def recipe(self) -> Recipe:

@@ -38,9 +38,8 @@ class Learner(Facts):
 
     def __init__(self, parts: Parts, golden: str | None = None) -> None:
         parts.lessons = getattr(parts, "lessons", ())  # older bytes have none
-        super().__init__(parts)
         self._predictor = Predictor(parts.model, parts.recipe.task, probabilities=parts.probabilities)
-        self._running = Running(parts, self._predictor)
+        super().__init__(parts, Running(parts, self._predictor))
         self.doubt = Doubt(parts, golden, self._running.settle)
         self._digest = Digest()
         self._points = Points()
@@ -62,16 +61,6 @@ class Learner(Facts):
         """What it is made of; the board there has a listener."""
         self._running.touch()
         return self._parts
-
-    @property
-    def why_river(self) -> str | None:
-        """Why river runs the model on events in columns after all, once that is known."""
-        return self._running.why
-
-    @property
-    def lends(self) -> bool:
-        """Whether its model takes no time to write down, however large it is."""
-        return self._running.lends
 
     def switch(self, *, static: bool) -> None:
         """Make the model static from here on, or let it learn again."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from learners.bulk import LIBRARY
 from learners.calls import paired
-from learners.compiled import Engine, Lending, engine_for, hindrance, loaded, on_disk
+from learners.compiled import Engine, Lending, Pausing, engine_for, hindrance, loaded, on_disk
 from learners.deferred import Deferred
 from learners.outputs import Outputs
 from learners.parts import Parts
@@ -58,6 +58,7 @@ class Running:
 
     def __init__(self, parts: Parts, predictor: Predictor) -> None:
         self.why: str | None = None  # why there is no engine, once that is known
+        self.away = False  # river has the last batch, by plan: the engine is to have the next
         self._parts = parts
         self._engine: Engine | None = None
         self._layout: Layout | None = None
@@ -72,6 +73,7 @@ class Running:
     def see(self, events: int) -> None:
         """Count events that are to be learned, by whomever: once they are many, their scores pay a compiler, too."""
         self._seen += events
+        self.away = False
         if self._seen > WAIT:
             LIBRARY.ready()
 
@@ -81,6 +83,7 @@ class Running:
         if engine is None:
             return None
         weights = self._parts.weights
+        self.away = isinstance(engine, Pausing) and not weights and engine.pauses(len(xs))
         return self._taken(engine.run(xs, ys, weights.column(xs) if weights else None))
 
     def carry_out(self, layout: Layout, part: Round) -> bool:

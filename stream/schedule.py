@@ -95,7 +95,8 @@ class Schedule:
     def due(self, segment: OpenSegment, now: float, *, busy: bool = False) -> bool:
         """Tell whether a version is due: by events, by time, by held bytes in memory, or to be past a bad event.
 
-        `busy`: the one before is being made still. Then time alone makes none due, for which training had to wait.
+        `busy`: the one before is being made still, or the learner is away. Then time alone makes none due: training had
+        to wait for it.
         """
         if not segment.records:
             return False

@@ -98,7 +98,8 @@ class Trainer:
                 self._obey(segment.parent)
             self._test_then_train(learner, batch, segment)
             self.saver.poll()
-            due = self.schedule.due(segment, time.monotonic(), busy=self.saver.busy)
+            waits = self.saver.busy or (bool(batch) and learner.away)
+            due = self.schedule.due(segment, time.monotonic(), busy=waits)
             if due or self.taint.room(segment) == 0:
                 segment = self._save(learner, segment, "due", aside=True)
             vitals = self._vitals(segment, TRAINING if batch else "idle")

@@ -72,6 +72,14 @@ class Lending(Protocol):
         """
 
 
+@runtime_checkable
+class Pausing(Protocol):
+    """An engine that leaves an event to river once in a while: with the whole batch that has it."""
+
+    def pauses(self, count: int) -> bool:
+        """Tell whether it leaves so many events to river, if each weighs 1, and takes those that follow."""
+
+
 def hindrance(model: Any, layout: Layout, task: str) -> str | None:
     """Say why `engine_for` makes no engine, in words; None if it makes one, now or once it is compiled."""
     from learners.compiled.recognition import recognise  # noqa: PLC0415 - river, of which who decodes needs nothing
@@ -110,4 +118,4 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     return engine
 
 
-__all__ = ["LIBRARIES", "Engine", "Lending", "engine_for", "hindrance", "loaded", "on_disk", "ready"]
+__all__ = ["LIBRARIES", "Engine", "Lending", "Pausing", "engine_for", "hindrance", "loaded", "on_disk", "ready"]

@@ -185,6 +185,10 @@ class TreeEngine:
         seen, period = self._given[codes.SEEN], self._alone.memory_estimate_period
         return bool(seen // period != (seen + ws.sum()) * (1.0 + 1e-9) // period)
 
+    def pauses(self, count: int) -> bool:
+        """Tell whether river measures its memory within the next events."""
+        return self._sound and self._is_measured(np.array([count]))
+
     def _is_small(self, tree: Any, more: int) -> bool:
         """Tell whether river, with so many leaves more, would surely let all of them look for splits."""
         largest = max(tree._active_leaf_size_estimate, tree._inactive_leaf_size_estimate)  # noqa: SLF001

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from river import naive_bayes
 
-from learners import Learner, read_recipe
+from learners import Learner, Weights, read_recipe
 from learners.table import Column, Layout, Table
 
 NAMES = ("a", "b")
@@ -77,6 +77,22 @@ def test_the_collector_waits_until_a_learner_is_proved() -> None:
         gc.callbacks.pop()
         gc.set_threshold(*before)
     assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("compiled_code")
+@pytest.mark.parametrize(("making", "expected"), [({}, [False, True, False]), ({"weights": Weights("a")}, [False] * 3)])
+def test_a_tree_is_away_for_the_batch_in_which_river_measures_it(making: dict[str, Any], expected: list[bool]) -> None:
+    """Where events have weights it is not known before: a version may then be written by river."""
+    recipe = read_recipe(TREE, "binary")
+    learner = Learner.new(recipe, features=NAMES, metrics=["Accuracy"], window=50, **making)
+    learner.parts.model._train_weight_seen_by_model = 999_400.0
+    table = Table(LAYOUT, np.random.default_rng(4).uniform(1.0, 2.0, size=(900, 2)), {})
+    ys, found = Column(table.numbers[:, 0] > 1.5), []
+    for part in (slice(0, 300), slice(300, 700), slice(700, 900)):
+        learner.test_then_train(table[part], ys[part])
+        found.append(learner.away)
+        assert learner.lends is not learner.away or making
+    assert found == expected
 
 
 @pytest.mark.usefixtures("compiled_code")

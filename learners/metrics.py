@@ -141,23 +141,6 @@ def of_four(tn: int, fp: int, fn: int, tp: int) -> dict[str, float | None]:
     return {"Accuracy": (tn + tp) / (tn + fp + fn + tp), "F1": f1, "Precision": precision, "Recall": recall}
 
 
-def of_fours(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the same of many counts, of shape (..., 4), none of them of nothing.
-
-    >>> {name: values.tolist() for name, values in of_fours(np.array([[1, 1, 0, 2], [1, 0, 0, 0]])).items()}
-    {'Accuracy': [0.75, 1.0], 'F1': [0.8, 0.0], 'Precision': [0.6666666666666666, 0.0], 'Recall': [1.0, 0.0]}
-    """
-    tn, fp, fn, tp = np.moveaxis(counts, -1, 0)
-    precision, recall = _shares(tp, tp + fp), _shares(tp, tp + fn)
-    f1 = _shares(2.0 * precision * recall, precision + recall)
-    return {"Accuracy": (tn + tp) / (tn + fp + fn + tp), "F1": f1, "Precision": precision, "Recall": recall}
-
-
-def _shares(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
-    found: np.ndarray = np.divide(parts, wholes, out=np.zeros(parts.shape), where=wholes != 0)
-    return found
-
-
 def values_of_counts(metrics: Iterable[Metric], counts: Mapping[tuple[Any, Any], int]) -> dict[str, float | None]:
     """Return what river's metrics say of the counts of pairs, by name.
 

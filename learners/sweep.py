@@ -16,7 +16,7 @@ from learners import sweep_kernel
 from learners.bulk import compiled
 from learners.confidence import parts_of_boundary
 from learners.contest import Contest
-from learners.metrics import OF_FOUR, PLAIN_MEANS, of_fours
+from learners.metrics import OF_FOUR, PLAIN_MEANS
 from learners.points import Series
 from learners.progressive import CountScore, Score, Tally
 from learners.spans import BOOL_PAIRS, four_of
@@ -133,36 +133,24 @@ class _Counted:
 
     def take(self) -> list[Values]:
         """Add the counts to the scores; return their values."""
-        ends, points = self._marks.ends, self._marks.points
-        labels = np.stack([_array(each[1]) for each in self._columns])
-        out = np.empty((len(labels), len(ends), 3), dtype=np.int64)
-        sweep_kernel.count_trues(_array(self._columns[0][0]), labels, ends, out)
-        ones, twos, both = np.moveaxis(out, -1, 0)
-        sizes = np.diff(ends, prepend=0)
-        stretches = np.array([sizes - ones - twos + both, twos - both, ones - both, both])  # in the order of BOOL_PAIRS
-        spans = np.array(
-            [self._take(*each) for each in zip(self._scores, np.moveaxis(stretches, 0, -1), self._columns, strict=True)]
-        )
-        values = of_fours(spans[:, :, :points])
-        names = [metric.name for metric in self._scores[0].measure.metrics]
-        return [{name: values[name][place].T for name in names} for place in range(len(labels))]
-
-    def _take(self, score: CountScore, stretches: np.ndarray, columns: Columns) -> np.ndarray:
-        """Add the counts of stretches to a score; return what its spans have after each: of shape (3, stretches, 4)."""
-        laps = stretches.copy()
-        if score.stretch_events == score.window:
-            score.stretch = score.measure.sum()
-        laps[0] += np.array(four_of(score.stretch.counts))
-        if len(laps) > 1:
-            score.stretch = score.measure.sum()
-        score.stretch_events = self._marks.tail or score.window
-        sums, three = np.cumsum(stretches, axis=0), [score.total, score.stretch, score.since]
-        ever, since = (sums + np.array(four_of(each.counts)) for each in three[::2])
-        spans = np.array([ever, laps, since])
-        for each, counts in zip(three, spans[:, -1].tolist(), strict=True):
-            each.counts.update(zip(BOOL_PAIRS, counts, strict=True))
-        score.recent.add(*columns)
-        return spans
+        marks, ys = self._marks, _array(self._columns[0][0])
+        labels = np.array([_array(each[1]) for each in self._columns])
+        for each in self._scores:
+            if each.stretch_events == each.window:
+                each.stretch = each.measure.sum()
+        before = [[four_of(each.counts) for each in (it.total, it.stretch, it.since)] for it in self._scores]
+        state = np.array(before, dtype=np.int64)
+        out = np.empty((len(labels), len(OF_FOUR), len(marks.ends), 3))
+        sweep_kernel.counts(ys, labels, marks.ends, state, out)
+        for score, found, columns in zip(self._scores, state.tolist(), self._columns, strict=True):
+            if len(marks.ends) > 1:
+                score.stretch = score.measure.sum()
+            score.stretch_events = marks.tail or score.window
+            for its, four in zip((score.total, score.stretch, score.since), found, strict=True):
+                its.counts.update(zip(BOOL_PAIRS, four, strict=True))
+            score.recent.add(*columns)
+        places = [(name, OF_FOUR.index(name)) for name in (each.name for each in self._scores[0].measure.metrics)]
+        return [{name: its[place, : marks.points] for name, place in places} for its in out]
 
 
 class _Averaged:

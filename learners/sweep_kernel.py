@@ -9,19 +9,33 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from learners.compiled.jit import kernel
+from learners.compiled.jit import inner, kernel
 
 MEANS = 6
 """Numbers in a row of means: three counts, each with its mean."""
 LAP = 4
 """Where the count and the mean are that begin anew at each point."""
+LAP_OF_COUNTS = 1
+"""Which of three counts of pairs does."""
 
 
-@kernel("void(boolean[::1], boolean[:, ::1], int64[::1], int64[:, :, ::1])")
-def count_trues(ys: Any, labels: Any, marks: Any, out: Any) -> None:
-    """Write for each stretch and each row of labels how often a y is true, a label is, and both are.
+@inner
+def of_four(tn: int, fp: int, fn: int, tp: int, out: Any, mark: int, span: int) -> None:
+    """Write what `metrics.of_four` gives, in the order of OF_FOUR; the counts are not all 0."""
+    precision = tp / (tp + fp) if tp + fp > 0 else 0.0
+    recall = tp / (tp + fn) if tp + fn > 0 else 0.0
+    out[0, mark, span] = (tn + tp) / (tn + fp + fn + tp)
+    out[1, mark, span] = 2.0 * precision * recall / (precision + recall) if precision + recall > 0.0 else 0.0
+    out[2, mark, span] = precision
+    out[3, mark, span] = recall
 
-    Stretches end at `marks`; `out` is of shape (rows, stretches, 3).
+
+@kernel("void(boolean[::1], boolean[:, ::1], int64[::1], int64[:, :, ::1], float64[:, :, :, ::1])")
+def counts(ys: Any, labels: Any, marks: Any, state: Any, out: Any) -> None:
+    """Go on with three counts of pairs (FF, FT, TF, TT) of ys and each row of labels; write metrics at marks.
+
+    `state` is of shape (rows, 3, 4), and is changed; the second of three begins anew after each mark but the last. `out`
+    is of shape (rows, metrics, marks, 3).
     """
     begin = 0
     for mark in range(len(marks)):
@@ -31,7 +45,15 @@ def count_trues(ys: Any, labels: Any, marks: Any, out: Any) -> None:
                 first += ys[place]
                 second += labels[row, place]
                 both += ys[place] & labels[row, place]
-            out[row, mark, 0], out[row, mark, 1], out[row, mark, 2] = first, second, both
+            for span in range(3):
+                now = state[row, span]
+                if span == LAP_OF_COUNTS and mark > 0:
+                    now[0], now[1], now[2], now[3] = 0, 0, 0, 0
+                now[0] += marks[mark] - begin - first - second + both
+                now[1] += second - both
+                now[2] += first - both
+                now[3] += both
+                of_four(now[0], now[1], now[2], now[3], out[row], mark, span)
         begin = marks[mark]
 
 

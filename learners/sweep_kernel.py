@@ -34,8 +34,8 @@ def of_four(tn: int, fp: int, fn: int, tp: int, out: Any, mark: int, span: int) 
 def counts(ys: Any, labels: Any, marks: Any, state: Any, out: Any) -> None:
     """Go on with three counts of pairs (FF, FT, TF, TT) of ys and each row of labels; write metrics at marks.
 
-    `state` is of shape (rows, 3, 4), and is changed; the second of three begins anew after each mark but the last. `out`
-    is of shape (rows, metrics, marks, 3).
+    `state` is of shape (rows, 3, 4), and is changed; the second of three begins anew after each mark but the last.
+    `out` is of shape (rows, metrics, marks, 3).
     """
     begin = 0
     for mark in range(len(marks)):

@@ -172,7 +172,7 @@ def journeys(world: World, *learners: str) -> Iterator[Journey]:
     """Give a journey for each learner, along one course."""
     config, model = read_config(world.config), world.open()
     with recorded(model, config, "backtest", commit=False) as run:
-        made = Several(config, model, Ask(learners=learners), run)
+        made = Several(config, model, Ask(learners=learners, wishes=Wishes(until="20000")), run)
         yield from made.parts[0].begin(len(learners), Silent())
 
 

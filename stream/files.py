@@ -198,4 +198,4 @@ def _go(reader: LineReader, partition: int, cursor: Cursor) -> None:
 
 def _span(partition: int, start: int, lines: list[bytes]) -> Span:
     stop = start + len(lines)
-    return Span(partition, start, stop, list(range(start, stop)), lines, [None] * len(lines), [None] * len(lines))
+    return Span(partition, start, stop, range(start, stop), lines, [None] * len(lines), [None] * len(lines))

@@ -52,7 +52,7 @@ class Verdicts:
 
     xs: Sequence[dict[str, Any]]
     ys: Sequence[Any]
-    offsets: list[tuple[int, list[int]]]
+    offsets: list[tuple[int, Sequence[int]]]
     held: list[HeldEvent]
     moments: list[int]
     dues: list[int | None]

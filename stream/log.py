@@ -46,7 +46,8 @@ class Format:
 class Span:
     """A stretch [start, stop) of one partition: as columns, one entry an event. Without entries it holds no events.
 
-    `timestamps_ms` (ms since 1970) and `keys` are the records' own, None where a record has none.
+    `timestamps_ms` (ms since 1970) and `keys` are the records' own, None where a record has none. Offsets without a gap
+    are a range: thousands of numbers less to make.
 
     >>> Span(0, 5, 9, [5, 7], [b"a", b"b"], [None, None], [None, b"k"]).part([1]).keys
     [b'k']
@@ -55,7 +56,7 @@ class Span:
     partition: int
     start: int
     stop: int
-    offsets: list[int]
+    offsets: Sequence[int]
     values: Sequence[bytes]
     timestamps_ms: Sequence[int | None]
     keys: Sequence[bytes | None]

@@ -122,7 +122,7 @@ def _reduced(span: Span, values: Sequence[bytes]) -> Span:
     return Span(span.partition, span.start, span.stop, _short(span.offsets), values, [], [])
 
 
-def _short(offsets: list[int]) -> Any:
+def _short(offsets: Sequence[int]) -> Sequence[int]:
     """Return offsets, which rise, as a range where none is missing."""
     dense = len(offsets) > 1 and offsets[-1] - offsets[0] + 1 == len(offsets)
     return range(offsets[0], offsets[-1] + 1) if dense else offsets
@@ -131,7 +131,7 @@ def _short(offsets: list[int]) -> Any:
 def _restored(span: Span) -> Span:
     """Return a reduced span as others expect it: what is not known of its records is None."""
     nothing = [None] * len(span.values)
-    return replace(span, offsets=list(span.offsets), timestamps_ms=nothing, keys=nothing)
+    return replace(span, timestamps_ms=nothing, keys=nothing)
 
 
 def _packed(verdicts: Verdicts) -> tuple[Any, ...]:
@@ -153,7 +153,7 @@ def unpacked(found: Batch | tuple[Any, ...], *, rows: bool = False) -> Batch | V
         return replace(found, spans=tuple(map(_restored, found.spans)))
     told, xs, ys = found
     batch = Batch(tuple(map(_restored, told.batch.spans)))
-    told = replace(told, batch=batch, offsets=[(partition, list(each)) for partition, each in told.offsets])
+    told = replace(told, batch=batch)
     table = Table(*xs) if isinstance(xs, tuple) else xs
     labels = ys if isinstance(ys, list) else Column(ys)
     whole: Verdicts = replace(told, xs=list(table) if rows else table, ys=list(labels) if rows else labels)

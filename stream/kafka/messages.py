@@ -62,7 +62,7 @@ class Haul:
             partition,
             start,
             max(end, last + 1),
-            list(range(first, last + 1)) if dense else list(map(_OFFSET, messages)),
+            range(first, last + 1) if dense else list(map(_OFFSET, messages)),
             values if all(values) else [value or b"" for value in values],
             Lazy(messages, _timestamp_ms),
             Lazy(messages, _KEY),

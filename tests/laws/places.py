@@ -139,7 +139,7 @@ class Reader:
             assert span.start == before.next_offset
             assert span.start < span.stop
             assert len(span.offsets) == len(span.values) == len(span.timestamps_ms)
-            assert span.offsets == sorted(set(span.offsets))
+            assert list(span.offsets) == sorted(set(span.offsets))
             assert all(span.start <= offset < span.stop for offset in span.offsets)
             self.seen.setdefault(span.partition, []).extend(span.values)
             cursors[span.partition] = span.cursor(before)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, overload
 
 import numpy as np
@@ -47,6 +46,23 @@ class Series:
     table: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How points of one shape are made of `count` numbers: `order` has the place of each value, `count` for None."""
+
+    names: Names
+    count: int
+    order: tuple[int, ...]
+
+    @classmethod
+    def of(cls, shape: Shape) -> _Form:
+        names, missing = shape
+        every = sum(len(spans) for _, metrics in names for _, spans in metrics)
+        count, places = every - len(missing), iter(range(every))
+        gone = set(missing)
+        return cls(names, count, tuple([count if place in gone else next(places) for place in range(every)]))
+
+
 class Points(Sequence[Point]):
     """Points in the order in which they came: whole values, equal to a list of them.
 
@@ -56,11 +72,11 @@ class Points(Sequence[Point]):
     ({'MAE': {'cumulative': 0.5, 'window': None}}, {'Mean': {'MAE': {'cumulative': 2.0}}}, 1)
     """
 
-    __slots__ = ("_heads", "_shapes", "_values")
+    __slots__ = ("_forms", "_heads", "_values")
 
     def __init__(self, points: Iterable[Point] = ()) -> None:
-        self._shapes: dict[Shape, Shape] = {}
-        self._heads: list[tuple[int, int | None, Shape, int] | Point] = []
+        self._forms: dict[Shape, _Form] = {}
+        self._heads: list[tuple[int, int | None, _Form, int] | Point] = []
         self._values = array("d")
         for point in points:
             self.append(point)
@@ -81,9 +97,8 @@ class Points(Sequence[Point]):
                 return
             missing = tuple([place for place, value in enumerate(values) if value is None])
             values = [value for value in values if value is not None]
-        shape = tuple(names), missing
-        shape = self._shapes.setdefault(shape, shape)
-        self._heads.append((point.learned, point.clock_us, shape, len(self._values)))
+        form = self._form((tuple(names), missing))
+        self._heads.append((point.learned, point.clock_us, form, len(self._values)))
         self._values.extend(values)
 
     def extend(self, series: Series) -> int | None:
@@ -93,12 +108,8 @@ class Points(Sequence[Point]):
         >>> points.extend(Series([10, 20], shape, np.array([[0.5], [0.25]]))), points[1].scores
         (20, {'MAE': {'cumulative': 0.25, 'window': None}})
         """
-        shape, start, width = (
-            self._shapes.setdefault(series.shape, series.shape),
-            len(self._values),
-            len(series.table.T),
-        )
-        self._heads += [(learned, None, shape, start + place * width) for place, learned in enumerate(series.learned)]
+        form, start = self._form(series.shape), len(self._values)
+        self._heads += [(after, None, form, start + place * form.count) for place, after in enumerate(series.learned)]
         self._values.frombytes(np.ascontiguousarray(series.table, dtype=np.float64).tobytes())
         return series.learned[-1] if series.learned else None
 
@@ -123,17 +134,20 @@ class Points(Sequence[Point]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _made(self, head: tuple[int, int | None, Shape, int] | Point) -> Point:
+    def _form(self, shape: Shape) -> _Form:
+        found = self._forms.get(shape)
+        if found is None:
+            found = self._forms[shape] = _Form.of(shape)
+        return found
+
+    def _made(self, head: tuple[int, int | None, _Form, int] | Point) -> Point:
         if isinstance(head, Point):
             return head
-        learned, clock_us, (named, missing), start = head
-        count = sum(len(spans) for _, metrics in named for _, spans in metrics) - len(missing)
-        values: list[Any] = self._values[start : start + count].tolist()
-        for place in missing:
-            values.insert(place, None)
-        rest = iter(values)
+        learned, clock_us, form, start = head
+        values = [*self._values[start : start + form.count], None]
+        rest = iter([values[place] for place in form.order])
         (_, scores), *baselines = [
-            (name, {metric: dict(zip(spans, islice(rest, len(spans)), strict=True)) for metric, spans in metrics})
-            for name, metrics in named
+            (name, {metric: dict(zip(spans, rest, strict=False)) for metric, spans in metrics})
+            for name, metrics in form.names
         ]
         return Point(learned, scores, dict(baselines), clock_us)

@@ -51,6 +51,7 @@ class Scribe:
     def proved(self, written: Written) -> Sealed:
         """Return what `Written.proved` returns, made over there. Raises `Lost`; unless it raised, `end` it then."""
         watch = Timer(self._within_s, self._kill)
+        watch.daemon = True
         watch.start()
         try:
             self._connection.send_bytes(written.sent())

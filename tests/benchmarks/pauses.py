@@ -156,7 +156,8 @@ def train_on(home: Path, learner: str, engine: str, events: int, snapshots: str)
 def cost(name: str, learner: str, engine: str, count: int, rounds: int, cores: Cores) -> dict[str, Any]:
     """Return how fast it is with a version every five seconds, against none but the last, in turn, on all cores.
 
-    `busy` is the same by all processor time of the process; that of forks, which work beside it, is not in it.
+    `busy` is the same by all processor time of the process; that of forks and of the scribe, which work beside it, is
+    not in it.
     """
     try:
         setting = engine_setting(engine)

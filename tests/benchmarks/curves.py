@@ -41,9 +41,8 @@ def _pauses(section: Section) -> list[str]:
     words = (
         "A pause is the time from one batch learned to the next asked for, the longest from one version to the next: "
         "in it a version is saved (*line*), or handed to a forked process and taken from it when it is made (*fork*); "
-        "*chosen* is what Tidemark does by itself; a compiled tree is never written in a fork, whatever the way. "
-        "On all cores, from a file; without the first version after a start, which is always made in line. "
-        "Of so many versions; of fewer than 100 the 99th percentile is the longest. "
+        "*chosen* is what Tidemark does by itself. On all cores, from a file; without the first version after a start, "
+        "which is always made in line. Of so many versions; of fewer than 100 the 99th percentile is the longest. "
         "*Processor* is the loop's own time on it in such pauses, without that of other threads and programs."
     )
     pauses = markdown(

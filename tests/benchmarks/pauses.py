@@ -35,6 +35,9 @@ PAUSES = {
 """Each with its engine (auto: compiled), the events that it has learned before, and after how many seconds each version
 is due, once the one before is made."""
 
+NEVER = {("Hoeffding tree", "fork")}
+"""A compiled tree is not written in a fork."""
+
 VERSIONS = 120
 """So many of what Tidemark does by itself, whatever the scale: a 99th percentile of fewer is the longest."""
 
@@ -73,6 +76,7 @@ def measure(scale: float, rounds: int) -> Section:
             }
             for name, (learner, engine, before, every_s) in PAUSES.items()
             for way in WAYS
+            if (name, way) not in NEVER
         ]
         rounds = max(rounds, ROUNDS_MIN)
         costs = [

@@ -10,7 +10,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-NEW_MAX = 50_000
+NEW_MAX = 100_000
 """So many objects more than before make the collector look: several of the largest batches, some megabytes."""
 
 

@@ -239,7 +239,7 @@ class _Consumer:
             gate=gate,
             store=model,
             owner=Owner(model, run.process, run.run, epoch),
-            schedule=self._schedule(model, events_max(columns=why is None)),
+            schedule=self._schedule(model, events_max(columns=why is None, live=True)),
             stop=self.stop,
             run=run.run,
             config_hash=self.config.hash,

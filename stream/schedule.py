@@ -18,6 +18,12 @@ COLUMNS_PER_BATCH_MAX = 8192
 Measured, to consume and decode: 1.8 us an event at 500, 1.9 at 2,000 and 8,192 (they do not fit the processor's cache).
 """
 
+COLUMNS_LIVE_MAX = 32_768
+"""The same for a trainer, which holds one batch, while others hold dozens.
+
+Measured, to train a linear model from Kafka: 1.13 us an event at 8,192, 1.0 at 32,768, for 15 MB more.
+"""
+
 EVENTS_FIRST = 8
 """The size of the first batch, before the speed of the model is known."""
 
@@ -139,6 +145,8 @@ class Schedule:
         self._unpublished = 0
 
 
-def events_max(*, columns: bool) -> int:
-    """Return how many events a batch may have in this form."""
-    return COLUMNS_PER_BATCH_MAX if columns else EVENTS_PER_POLL_MAX
+def events_max(*, columns: bool, live: bool = False) -> int:
+    """Return how many events a batch may have in this form; `live`: of a trainer."""
+    if not columns:
+        return EVENTS_PER_POLL_MAX
+    return COLUMNS_LIVE_MAX if live else COLUMNS_PER_BATCH_MAX

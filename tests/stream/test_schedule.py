@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stream.schedule import COLUMNS_PER_BATCH_MAX, Policy, Schedule
+from stream.schedule import COLUMNS_LIVE_MAX, COLUMNS_PER_BATCH_MAX, Policy, Schedule, events_max
 
 POLICY = Policy(every_events=50_000, every_s=60, held_bytes_max=1, publish_events=None, publish_s=None, fork_s=1)
 
@@ -18,7 +18,11 @@ def read(events: int, *, held_bytes: int = 0) -> Any:
 
 @pytest.mark.parametrize(
     ("most", "sizes"),
-    [(500, [8, 32, 128, 500, 500]), (COLUMNS_PER_BATCH_MAX, [8, 32, 128, 512, 2048, 8192, 8192])],
+    [
+        (500, [8, 32, 128, 500, 500]),
+        (COLUMNS_PER_BATCH_MAX, [8, 32, 128, 512, 2048, 8192, 8192]),
+        (COLUMNS_LIVE_MAX, [8, 32, 128, 512, 2048, 8192, 32_768, 32_768]),
+    ],
 )
 def test_batches_of_a_fast_model_grow_up_to_the_most(most: int, sizes: list[int]) -> None:
     schedule = Schedule(POLICY, 0.0, most=most)
@@ -27,6 +31,11 @@ def test_batches_of_a_fast_model_grow_up_to_the_most(most: int, sizes: list[int]
         found.append(schedule.events_max(read(0)))
         schedule.learned(found[-1], found[-1] * 1e-6)
     assert found == sizes
+
+
+def test_only_a_trainer_takes_the_largest_batches() -> None:
+    assert [events_max(columns=True), events_max(columns=True, live=True)] == [8192, 32_768]
+    assert [events_max(columns=False), events_max(columns=False, live=True)] == [500, 500]
 
 
 def test_a_model_that_becomes_slow_gets_small_batches_at_once() -> None:

@@ -21,7 +21,7 @@ def read(events: int, *, held_bytes: int = 0) -> Any:
     [
         (500, [8, 32, 128, 500, 500]),
         (COLUMNS_PER_BATCH_MAX, [8, 32, 128, 512, 2048, 8192, 8192]),
-        (COLUMNS_LIVE_MAX, [8, 32, 128, 512, 2048, 8192, 32_768, 32_768]),
+        (COLUMNS_LIVE_MAX, [8, 32, 128, 512, 2048, 8192, 16_384, 16_384]),
     ],
 )
 def test_batches_of_a_fast_model_grow_up_to_the_most(most: int, sizes: list[int]) -> None:
@@ -34,7 +34,7 @@ def test_batches_of_a_fast_model_grow_up_to_the_most(most: int, sizes: list[int]
 
 
 def test_only_a_trainer_takes_the_largest_batches() -> None:
-    assert [events_max(columns=True), events_max(columns=True, live=True)] == [8192, 32_768]
+    assert [events_max(columns=True), events_max(columns=True, live=True)] == [8192, 16_384]
     assert [events_max(columns=False), events_max(columns=False, live=True)] == [500, 500]
 
 

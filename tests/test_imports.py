@@ -18,7 +18,7 @@ import store
 from stream.backtest.course import lay_out
 from stream.backtest.range import Wishes
 from stream.backtest.reader import Errand
-from stream.backtest.spawned import context
+from stream.backtest.spawned import context, pipe
 from stream.commands.backtesting import opened_anyway
 from stream.sources import open_feed
 from tests.stream.test_backtest import LINEAR, SHORT
@@ -79,18 +79,19 @@ def test_a_process_that_reads_a_file_loads_nothing_that_learns(tmp_path: Path) -
     ):
         course = lay_out(model, feed, config, Wishes())
     assert course is not None
-    pipe, theirs = context.Pipe()
+    ours, theirs = pipe()
     following, taken = context.Value("q", 0), context.Value("q", 0)
     found = tmp_path / "modules.json"
     code = (
-        "from stream.backtest.reader import be\nbe(pipe, following, taken)\n"
+        "from stream.backtest.reader import be\nbe(errand, pipe, following, taken)\n"
         f"import json, pathlib, sys\npathlib.Path({str(found)!r}).write_text(json.dumps(list(sys.modules)))"
     )
-    process = context.Process(target=exec, args=(code, {"pipe": theirs, "following": following, "taken": taken}))
+    errand = Errand(config, course, (0, []), "test")
+    given = {"errand": errand, "pipe": theirs, "following": following, "taken": taken}
+    process = context.Process(target=exec, args=(code, given))
     process.start()
     theirs.close()
-    pipe.send(Errand(config, course, (0, []), "test"))
-    told = list(received(pipe))
+    told = list(received(ours))
     process.join()
     assert len(told) > len(course.stretches)
     modules = {name.split(".")[0] for name in json.loads(found.read_text())}

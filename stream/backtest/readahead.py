@@ -17,7 +17,7 @@ from stream.backtest.hear import Hear
 from stream.backtest.reader import Errand, be
 from stream.backtest.reading import Reading
 from stream.backtest.received import Received
-from stream.backtest.spawned import context, unheard
+from stream.backtest.spawned import context, pipe, unheard
 from stream.gate import Verdicts
 
 
@@ -26,8 +26,8 @@ class ReadAhead(Received):
 
     def __init__(self, errand: Errand, first: int) -> None:
         """`first` is the number of the stretch from which on is read."""
-        pipe, self._theirs = context.Pipe()
-        super().__init__(pipe, errand.course, columns=errand.columns)
+        ours, self._theirs = pipe()
+        super().__init__(ours, errand.course, columns=errand.columns)
         self._errand = errand
         self._following = context.Value("q", first)
         self._taken = context.Value("q", 0)
@@ -46,15 +46,13 @@ class ReadAhead(Received):
                 self._following.value += 1
         return mine
 
-    def _ask(self) -> None:
-        self._pipe.send(self._errand)
-
     def _note(self) -> None:
         self._taken.value += 1
 
     def __enter__(self) -> Self:
         with unheard():
-            self.process = context.Process(target=be, args=(self._theirs, self._following, self._taken), daemon=True)
+            told = (self._errand, self._theirs, self._following, self._taken)
+            self.process = context.Process(target=be, args=told, daemon=True)
             self.process.start()
         self._theirs.close()
         return super().__enter__()

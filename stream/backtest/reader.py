@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,25 +49,21 @@ HUNGRY = 2
 
 
 @collecting_seldom()
-def be(pipe: Any, following: Any, taken: Any) -> None:
+def be(errand: Errand, pipe: Any, following: Any, taken: Any) -> None:
     """Be the process that reads: from the stretch on that is the next one when it has begun.
 
     `taken` is how many batches the other process has taken. While it waits for more, it is given records as they are.
     """
     begun()
-    try:
-        errand: Errand = pipe.recv()
-        plain = _is_plain(errand)
-        given = 0
+    plain, given = _is_plain(errand), 0
 
-        def hungry() -> bool:
-            return plain and given < taken.value + HUNGRY
+    def hungry() -> bool:
+        return plain and given < taken.value + HUNGRY
 
+    with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for it
         for found in read_out(errand, lambda: _take_all(following), hungry):
             pipe.send_bytes(found)
             given += 1
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # nobody waits for it
 
 
 def read_out(errand: Errand, first: Callable[[], int], hungry: Callable[[], bool] = lambda: False) -> Iterator[bytes]:

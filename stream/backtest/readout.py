@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from stream.backtest.reader import Errand, read_out
-from stream.backtest.spawned import begun, context, unheard
+from stream.backtest.spawned import begun, context, pipe, unheard
 from stream.collector import collecting_seldom
 
 
@@ -21,16 +21,16 @@ class ReadOut:
 
     def __init__(self, errand: Errand, first: int, listeners: int) -> None:
         """`first` is the number of the stretch from which on is read."""
-        pipes = [context.Pipe(duplex=False) for _ in range(listeners)]
-        self.ends: Sequence[Any] = [end for end, _ in pipes]
-        self._theirs = [pipe for _, pipe in pipes]
+        pipes = [pipe() for _ in range(listeners)]
+        self.ends: Sequence[Any] = [ours for ours, _ in pipes]
+        self._theirs = [theirs for _, theirs in pipes]
         self._process = context.Process(target=be, args=(errand, first, self._theirs), daemon=True)
 
     def __enter__(self) -> Self:
         with unheard():
             self._process.start()
-        for pipe in self._theirs:
-            pipe.close()
+        for end in self._theirs:
+            end.close()
         return self
 
     def __exit__(
@@ -48,5 +48,5 @@ def be(errand: Errand, first: int, pipes: Sequence[Any]) -> None:
     begun()
     with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for it
         for found in read_out(errand, lambda: first):
-            for pipe in pipes:
-                pipe.send_bytes(found)
+            for each in pipes:
+                each.send_bytes(found)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 import queue
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from stream.aside import TURN_S
 from stream.backtest.hear import Hear
 from stream.backtest.reader import unpacked
 from stream.backtest.reading import Reading
@@ -37,6 +39,7 @@ class Received:
         self._came: queue.Queue[Any] = queue.Queue(BATCHES_MAX)
         self._over = False
         self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._turn_s = sys.getswitchinterval()
 
     @property
     def waiting(self) -> int:
@@ -67,16 +70,12 @@ class Received:
             self._note()
             yield unpacked(found, rows=not self._columns)
 
-    def _ask(self) -> None:
-        """Say what is to be read, if that was not said."""
-
     def _note(self) -> None:
         """Take notice that a batch was taken."""
 
     def _listen(self) -> None:
         """Take in what comes, until nobody waits for it."""
         try:
-            self._ask()
             while not self._over:
                 if self._pipe.poll(LOOK_S):
                     self._came.put(self._pipe.recv_bytes())
@@ -89,6 +88,7 @@ class Received:
             )
 
     def __enter__(self) -> Self:
+        sys.setswitchinterval(min(TURN_S, self._turn_s))
         self._thread.start()
         return self
 
@@ -100,3 +100,4 @@ class Received:
             with suppress(queue.Empty):
                 self._came.get(timeout=LOOK_S)
         self._pipe.close()
+        sys.setswitchinterval(self._turn_s)

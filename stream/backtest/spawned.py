@@ -11,14 +11,31 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.util import Finalize
 from typing import Any
+
+if sys.platform == "linux":
+    import fcntl
 
 LAST = -100
 """After all that `multiprocessing` does at the end of a process: what was put into queues is sent by then."""
 
 context = multiprocessing.get_context("spawn")
+
+
+PIPE_BYTES = 1 << 20
+"""What a pipe takes at once, where the system lets it: most of a batch. By 64 KB at a time, the thread that listens had
+to wait for the interpreter again and again."""
+
+
+def pipe() -> tuple[Any, Any]:
+    """Return both ends of a pipe: where it is read, and where it is written."""
+    ours, theirs = context.Pipe(duplex=False)
+    if sys.platform == "linux":
+        with suppress(OSError):
+            fcntl.fcntl(theirs.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return ours, theirs
 
 
 @contextmanager

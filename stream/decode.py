@@ -18,6 +18,7 @@ import msgspec
 from stream.decoded import Decoded
 from stream.fields import FieldFault, LabelReader, read_feature
 from stream.log import EVENT_BYTES_MAX, Format
+from stream.packed import Packed
 from stream.rows import Rows, Shape
 from stream.schema import FeatureField, Schema, present
 from stream.times import TimeReader, Times
@@ -68,6 +69,7 @@ class Decoder:
         self._whole = Whole(schema, form, bound=bound, bytes_max=bytes_max, labeled=labeled)
         self._shape: Shape = Rows(schema.features, self._label)
         self._quick: Any = None
+        self._smooth = True  # of the last batch, none was at fault
         if columns:
             from stream.columns import Columns  # noqa: PLC0415 - imports river: help must not wait for it
             from stream.quick_json import quick_json  # noqa: PLC0415 - as above
@@ -83,17 +85,25 @@ class Decoder:
         stamps: Sequence[int | None] = [None] * len(events)
         if self._times is not None and timestamps_ms:
             stamps = timestamps_ms
+        if isinstance(events, Packed) and self._smooth and (all_of_them := self._read_quickly(events)) is not None:
+            return all_of_them
         parts = []
         for start in range(0, max(1, len(events)), EVENTS_AT_ONCE):
             part, its = events[start : start + EVENTS_AT_ONCE], stamps[start : start + EVENTS_AT_ONCE]
-            parts.append(self._decode_whole(part, its) or self._decode_each(part, its))
+            parts.append(self._read_quickly(part) or self._decode_whole(part, its) or self._decode_each(part, its))
+        self._smooth = not any(part.faults for part in parts)
         return Decoded.join(parts, EVENTS_AT_ONCE)
+
+    def _read_quickly(self, events: Sequence[bytes]) -> Decoded | None:
+        """Decode many events at once by the compiled reader; None unless there is one, and all are simple."""
+        read = None if self._quick is None else self._quick.read(events)
+        if read is None:
+            return None
+        xs, ys = read
+        return Decoded(xs, ys, None, [], [], [])
 
     def _decode_whole(self, events: Sequence[bytes], stamps: Sequence[int | None]) -> Decoded | None:
         """Decode many events at once; None unless all are as they should be."""
-        if self._quick is not None and (read := self._quick.read(events)) is not None:
-            xs, ys = read
-            return Decoded(xs, ys, None, [], [], [])
         found = self._whole.many(events)
         try:
             times, ids = ([], []) if found is None else self._beside(found, stamps)

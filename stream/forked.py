@@ -19,9 +19,10 @@ import pickle
 import signal
 import sys
 import tempfile
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import IO, Any, NoReturn
 
@@ -29,6 +30,11 @@ CAN_FORK = sys.platform == "linux"
 
 STEP_S = 0.002
 """How often it is looked whether a copy that is waited for is done."""
+
+LOOK_S = 0.5
+"""How often a copy looks whether the process that made it is still there."""
+
+STDERR = 2
 
 _RAISED = 1
 
@@ -99,8 +105,8 @@ class Forked:
         end(self.pid)
 
 
-def fork(work: Callable[[], object], keep: int) -> int:
-    """Fork, and return the process id of the copy: of what is open it has but one file, works, and ends.
+def fork(work: Callable[[], object], *keep: int) -> int:
+    """Fork, and return the process id of the copy: of what is open it keeps these files, works, and ends.
 
     Raises OSError where it cannot.
     """
@@ -112,6 +118,36 @@ def fork(work: Callable[[], object], keep: int) -> int:
     return pid
 
 
+class Copy:
+    """A copy that works until it is killed; else it ends by itself, or when this process does."""
+
+    def __init__(self, work: Callable[[], object], *keep: int) -> None:
+        self.pid = fork(partial(_serve, work, os.getpid()), *keep)
+        self._alive = True
+
+    def kill(self) -> None:
+        """Kill it, and reap it."""
+        if self._alive:
+            self._alive = False
+            end(self.pid)
+
+    def join(self) -> None:
+        """See `kill`."""
+
+
+def _serve(work: Callable[[], object], maker: int) -> None:
+    gc.freeze()  # what was garbage before is closed by nobody
+    gc.enable()
+    threading.Thread(target=_end_with, args=(maker,), daemon=True).start()
+    work()
+
+
+def _end_with(maker: int) -> None:
+    while os.getppid() == maker:
+        time.sleep(LOOK_S)
+    os._exit(_RAISED)
+
+
 def end(pid: int) -> None:
     """Kill a copy, and reap it."""
     try:
@@ -121,7 +157,7 @@ def end(pid: int) -> None:
         pass  # somebody else reaped it
 
 
-def _be_copy(work: Callable[[], object], keep: int) -> NoReturn:
+def _be_copy(work: Callable[[], object], keep: Collection[int]) -> NoReturn:
     code = _RAISED
     try:
         for ignored in (signal.SIGINT, signal.SIGTERM):
@@ -142,10 +178,11 @@ def _work(work: Callable[[], Any], out: int, within_s: float) -> None:
         file.write(made)
 
 
-def _let_go(out: int) -> None:
-    """Close all files but one; what is written to the terminal goes nowhere."""
+def _let_go(keep: Collection[int]) -> None:
+    """Close all files but these; what is written to the terminal goes nowhere, unless it is kept."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in range(3):
+    for standard in {*range(3)} - {*keep}:
         os.dup2(nowhere, standard)
-    os.closerange(3, out)
-    os.closerange(out + 1, os.sysconf("SC_OPEN_MAX"))
+    kept = sorted({*range(3), *keep})
+    for before, after in zip(kept, [*kept[1:], os.sysconf("SC_OPEN_MAX")], strict=True):
+        os.closerange(before + 1, after)

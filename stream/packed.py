@@ -18,7 +18,7 @@ class Packed(Sequence[bytes]):
 
     __slots__ = ("_begin", "_stops", "_text")
 
-    def __init__(self, text: bytes, stops: np.ndarray, begin: int = 0) -> None:
+    def __init__(self, text: bytes | memoryview, stops: np.ndarray, begin: int = 0) -> None:
         """`begin` is where the first value begins."""
         self._text, self._stops, self._begin = text, stops, begin
 
@@ -46,7 +46,7 @@ class Packed(Sequence[bytes]):
     def __iter__(self) -> Iterator[bytes]:
         begin = self._begin
         for stop in self._stops.tolist():
-            yield self._text[begin:stop]
+            yield bytes(self._text[begin:stop])
             begin = stop + 1
 
     @overload
@@ -60,7 +60,7 @@ class Packed(Sequence[bytes]):
             first, last, _ = place.indices(len(self))
             return Packed(self._text, self._stops[first : max(first, last)], self._begins(first))
         place = range(len(self))[place]
-        return self._text[self._begins(place) : int(self._stops[place])]
+        return bytes(self._text[self._begins(place) : int(self._stops[place])])
 
     def _begins(self, place: int) -> int:
         return int(self._stops[place - 1]) + 1 if place else self._begin
@@ -72,4 +72,8 @@ class Packed(Sequence[bytes]):
 
     def __reduce__(self) -> Any:
         text, stops = self.arrays()
-        return Packed, (text[: int(stops[-1]) + 1].tobytes() if len(stops) else b"", stops)
+        return _unpickled, (text[: int(stops[-1]) + 1 if len(stops) else 0], stops)
+
+
+def _unpickled(text: np.ndarray, stops: np.ndarray) -> Packed:
+    return Packed(text.data, stops)

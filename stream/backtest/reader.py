@@ -7,7 +7,6 @@ as they are.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 from learners.table import Column, Table
 from store.entries import Entry
 from stream import quick_json
+from stream.backtest.parcels import Parcel, send, wrap
 from stream.backtest.reading import Reading
 from stream.backtest.spawned import begun
 from stream.backtest.stretch import Course
@@ -48,13 +48,18 @@ HUNGRY = 2
 """With fewer batches than that in its hands, the other process has soon nothing to do."""
 
 
-@collecting_seldom()
 def be(errand: Errand, pipe: Any, following: Any, taken: Any) -> None:
-    """Be the process that reads: from the stretch on that is the next one when it has begun.
+    """Be a spawned process that reads."""
+    begun()
+    be_copy(errand, pipe, following, taken)
+
+
+@collecting_seldom()
+def be_copy(errand: Errand, pipe: Any, following: Any, taken: Any) -> None:
+    """Read for another process: from the stretch on that is the next one when it has begun.
 
     `taken` is how many batches the other process has taken. While it waits for more, it is given records as they are.
     """
-    begun()
     plain, given = _is_plain(errand), 0
 
     def hungry() -> bool:
@@ -62,12 +67,12 @@ def be(errand: Errand, pipe: Any, following: Any, taken: Any) -> None:
 
     with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for it
         for found in read_out(errand, lambda: _take_all(following), hungry):
-            pipe.send_bytes(found)
+            send(pipe, found)
             given += 1
 
 
-def read_out(errand: Errand, first: Callable[[], int], hungry: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
-    """Give out what is read from the stretch `first` on, as bytes for `Received`: batches, and the end of each stretch.
+def read_out(errand: Errand, first: Callable[[], int], hungry: Callable[[], bool] = lambda: False) -> Iterator[Parcel]:
+    """Give out what is read from the stretch `first` on, for `Received`: batches, and the end of each stretch.
 
     What goes wrong is the last thing to be told. While somebody is `hungry`, records are given as they are.
     """
@@ -79,10 +84,10 @@ def read_out(errand: Errand, first: Callable[[], int], hungry: Callable[[], bool
             for place in range(first(), len(stretches)):
                 judge = reading.judge(stretches[place])
                 for batch in reading.batches(stretches[place]):
-                    yield _bytes(_bare(batch) if hungry() else _packed(judge(batch)))
-                yield _bytes(None)
+                    yield wrap(_bare(batch) if hungry() else _packed(judge(batch)))
+                yield wrap(None)
     except Exception as error:  # noqa: BLE001 - raised again by who learns
-        yield _bytes(error)
+        yield wrap(error)
 
 
 def _reading(errand: Errand, feed: Feed) -> Reading:
@@ -102,10 +107,6 @@ def _take_all(following: Any) -> int:
         found: int = following.value
         following.value = TAKEN
     return found
-
-
-def _bytes(what: Any) -> bytes:
-    return pickle.dumps(what, protocol=5)
 
 
 def _bare(batch: Batch) -> Batch:

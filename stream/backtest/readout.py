@@ -11,6 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from stream.backtest.parcels import send
 from stream.backtest.reader import Errand, read_out
 from stream.backtest.spawned import begun, context, pipe, unheard
 from stream.collector import collecting_seldom
@@ -49,4 +50,4 @@ def be(errand: Errand, first: int, pipes: Sequence[Any]) -> None:
     with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for it
         for found in read_out(errand, lambda: first):
             for each in pipes:
-                each.send_bytes(found)
+                send(each, found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import queue
 import sys
 import threading
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 from stream.aside import TURN_S
 from stream.backtest.hear import Hear
+from stream.backtest.parcels import receive, unwrap
 from stream.backtest.reader import unpacked
 from stream.backtest.reading import Reading
 from stream.backtest.stretch import Course
@@ -61,24 +61,24 @@ class Received:
             except queue.Empty:
                 hear.advance(0)
                 continue
-            if isinstance(found, bytes):
-                found = pickle.loads(found)  # noqa: S301 - our own process
+            if not isinstance(found, Exception):
+                found = unwrap(found)
             if isinstance(found, Exception):
                 raise found
+            self._note()
             if found is None:
                 return
-            self._note()
             yield unpacked(found, rows=not self._columns)
 
     def _note(self) -> None:
-        """Take notice that a batch was taken."""
+        """Take notice that a batch was taken, or the end of a stretch."""
 
     def _listen(self) -> None:
         """Take in what comes, until nobody waits for it."""
         try:
             while not self._over:
                 if self._pipe.poll(LOOK_S):
-                    self._came.put(self._pipe.recv_bytes())
+                    self._came.put(receive(self._pipe))
         except (EOFError, OSError):
             self._came.put(
                 LogUnreachable(

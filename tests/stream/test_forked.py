@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stream.forked import CAN_FORK, Forked, Lost
+from stream.forked import CAN_FORK, STDERR, Copy, Forked, Lost
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="forks are for Linux")
 
@@ -86,3 +86,47 @@ def test_it_kills_itself_when_its_time_is_up() -> None:
     _, status = os.waitpid(forked.pid, 0)
     forked.abandon()
     assert os.waitstatus_to_exitcode(status) == -signal.SIGALRM
+
+
+def test_a_copy_keeps_what_it_is_told_to_and_ends_when_it_is_killed(capfd: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = os.pipe()
+
+    def work() -> None:
+        os.write(theirs, b"begun")
+        os.write(1, b"unheard")
+        os.write(2, b"heard")
+        time.sleep(60)
+
+    copy = Copy(work, theirs, STDERR)
+    os.close(theirs)
+    assert os.read(ours, 5) == b"begun"
+    time.sleep(0.2)
+    copy.kill()
+    assert os.read(ours, 5) == b""
+    os.close(ours)
+    copy.kill()  # once more does nothing
+    assert not psutil.pid_exists(copy.pid)
+    assert capfd.readouterr() == ("", "heard")
+
+
+def test_a_copy_ends_when_the_process_that_made_it_is_killed() -> None:
+    ours, theirs = os.pipe()
+
+    def work() -> None:
+        os.write(theirs, b"begun")
+        time.sleep(60)
+
+    def make() -> None:
+        copy = Copy(work, theirs)
+        os.read(ours, 5)
+        os.write(theirs, str(copy.pid).encode())
+        time.sleep(60)
+
+    maker = Copy(make, ours, theirs)
+    os.close(theirs)
+    time.sleep(1)
+    pid = int(os.read(ours, 20))
+    assert psutil.pid_exists(pid)
+    maker.kill()
+    assert os.read(ours, 1) == b""  # nobody is left who could write
+    os.close(ours)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +20,7 @@ from learners.table import Column, Table
 from store.entries import Change, Entry
 from store.offsets import Offsets
 from store.types import Position
-from stream.backtest import journey, received
+from stream.backtest import journey, received, spawned
 from stream.backtest.course import lay_out
 from stream.backtest.range import Wishes
 from stream.backtest.readahead import ReadAhead
@@ -31,6 +32,7 @@ from stream.commands.backtesting import opened_anyway
 from stream.config import Config
 from stream.errors import LogMismatch, LogUnreachable
 from stream.feed import Feed
+from stream.forked import CAN_FORK
 from stream.gate import Verdicts
 from stream.sources import open_feed
 from tests.stream.test_backtest import LINEAR, SHORT, play, train
@@ -41,6 +43,9 @@ BEGIN_S_MAX = 120.0
 COUNT = 50_000
 ENTRIES: tuple[int, list[Entry]] = (0, [])
 ADDED = Change(1, 1, "suspect", None, "ann", "odd", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+Begin = Callable[[Errand, int], ReadAhead]
 
 
 class Silent:
@@ -58,6 +63,14 @@ def write(path: Path, count: int) -> None:
         for at in range(count):
             event = {"a": source.gauss(0, 1), "b": source.gauss(0, 1), "y": source.random() < 0.5}
             out.write("{\n" if at % 1000 == 7 else json.dumps(event) + "\n")
+
+
+@pytest.fixture(params=["spawned", "forked"])
+def begin(request: pytest.FixtureRequest) -> Begin:
+    """Return what reads ahead: in a process that is spawned, or in a copy of this one."""
+    if request.param == "forked" and not CAN_FORK:
+        pytest.skip("forks are for Linux")
+    return partial(ReadAhead, fork=request.param == "forked")
 
 
 @pytest.fixture
@@ -131,11 +144,11 @@ class Patient(ReadAhead):
         return self
 
 
-def test_two_read_what_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
+def test_two_read_what_one_reads(laid_out: tuple[Config, Course, Feed], begin: Begin) -> None:
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
     found = []
-    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0) as ahead:
+    with begin(Errand(config, course, ENTRIES, "test"), 0) as ahead:
         for place in range(len(course.stretches)):
             found.append(plain(ahead.stretch(place, reading, Silent())))
             if place == 0:
@@ -145,11 +158,13 @@ def test_two_read_what_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
     assert sum(len(stretch["read"]) for stretch in found) == COUNT
 
 
-def test_who_has_nothing_to_do_judges_records_and_who_has_does_not(laid_out: tuple[Config, Course, Feed]) -> None:
+def test_who_has_nothing_to_do_judges_records_and_who_has_does_not(
+    laid_out: tuple[Config, Course, Feed], begin: Begin
+) -> None:
     """What the other process sends before anything is taken are records; then it judges; when all is taken, records."""
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
-    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0) as ahead:
+    with begin(Errand(config, course, ENTRIES, "test"), 0) as ahead:
         begun(ahead)
         assert not ahead._is_mine(0)
         settle(ahead)
@@ -163,17 +178,27 @@ def test_who_has_nothing_to_do_judges_records_and_who_has_does_not(laid_out: tup
 
 
 def test_records_are_not_judged_here_where_they_are_asked_for_more_than_their_bytes(
-    laid_out: tuple[Config, Course, Feed],
+    laid_out: tuple[Config, Course, Feed], begin: Begin
 ) -> None:
     config, course, _ = laid_out
     for errand in (
         Errand(config, course, ENTRIES, "test", columns=False),
         Errand(config, course, (1, [Entry(1, "events", {"key": "nobody"}, Offsets(), {}, (ADDED,))]), "test"),
     ):
-        with ReadAhead(errand, 0) as ahead:
+        with begin(errand, 0) as ahead:
             begun(ahead)
             assert not ahead._is_mine(0)
             assert all(isinstance(each, Verdicts) for each in ahead._batches(Silent()))
+
+
+def test_ends_of_stretches_are_taken_like_batches(laid_out: tuple[Config, Course, Feed], begin: Begin) -> None:
+    """Else the other process would take its own count for what waits here, and never find anybody idle again."""
+    config, course, feed = laid_out
+    reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
+    with begin(Errand(config, course, ENTRIES, "test"), 0) as ahead:
+        begun(ahead)
+        batches = sum(len(list(ahead.stretch(place, reading, Silent()))) for place in range(len(course.stretches)))
+        assert ahead._taken.value == batches + len(course.stretches)
 
 
 def settle(ahead: ReadAhead) -> None:
@@ -185,53 +210,52 @@ def settle(ahead: ReadAhead) -> None:
 
 
 def test_a_process_that_is_killed_is_told(
-    laid_out: tuple[Config, Course, Feed], monkeypatch: pytest.MonkeyPatch
+    laid_out: tuple[Config, Course, Feed], monkeypatch: pytest.MonkeyPatch, begin: Begin
 ) -> None:
     monkeypatch.setattr(received, "BATCHES_MAX", 1)
+    monkeypatch.setattr(spawned, "PIPE_BYTES", 1 << 16)  # less than there is to read
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
-    with ReadAhead(Errand(config, course, ENTRIES, "test"), 0) as ahead:
-        list(ahead.stretch(0, reading, Silent()))
+    with begin(Errand(config, course, ENTRIES, "test"), 0) as ahead:
         begun(ahead)
-        assert not ahead._is_mine(1)
         ahead.process.kill()
-        rest = chain.from_iterable(ahead.stretch(place, reading, Silent()) for place in range(1, len(course.stretches)))
+        read = chain.from_iterable(ahead.stretch(place, reading, Silent()) for place in range(len(course.stretches)))
         with pytest.raises(LogUnreachable, match="without a word") as told:
-            list(rest)  # what was on its way still comes
+            list(read)  # what was on its way still comes
     assert "--workers 1" in told.value.hint
 
 
-def test_what_goes_wrong_there_is_raised_here(laid_out: tuple[Config, Course, Feed]) -> None:
+def test_what_goes_wrong_there_is_raised_here(laid_out: tuple[Config, Course, Feed], begin: Begin) -> None:
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
     at = course.stretches[1].position
     other = Position({topic: replace(cursors, identity="another") for topic, cursors in at.topics.items()})
     rest = (replace(stretch, position=other) for stretch in course.stretches[1:])
     changed = replace(course, stretches=(course.stretches[0], *rest))
-    with ReadAhead(Errand(config, changed, ENTRIES, "test"), 0) as ahead:
+    with begin(Errand(config, changed, ENTRIES, "test"), 0) as ahead:
         list(ahead.stretch(0, reading, Silent()))
         begun(ahead)
         with pytest.raises(LogMismatch):
             list(ahead.stretch(1, reading, Silent()))
 
 
-def test_until_the_other_has_begun_this_one_reads(laid_out: tuple[Config, Course, Feed]) -> None:
+def test_until_the_other_has_begun_this_one_reads(laid_out: tuple[Config, Course, Feed], begin: Begin) -> None:
     """It fails as it begins: nothing was taken by it, and nothing is missing."""
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf(), columns=True)
     source = config.source.model_copy(update={"log": "file:nowhere.jsonl"})
     elsewhere = config.model_copy(update={"source": source})
-    with ReadAhead(Errand(elsewhere, course, ENTRIES, "test"), 0) as ahead:
+    with begin(Errand(elsewhere, course, ENTRIES, "test"), 0) as ahead:
         begun(ahead)  # with an error, which nobody looks at
         found = [plain(ahead.stretch(place, reading, Silent())) for place in range(len(course.stretches))]
     assert found == alone(config, course)
 
 
-def test_rows_come_as_rows(laid_out: tuple[Config, Course, Feed]) -> None:
+def test_rows_come_as_rows(laid_out: tuple[Config, Course, Feed], begin: Begin) -> None:
     config, course, feed = laid_out
     reading = Reading(course, feed, config, ENTRIES, WhatIf())
     found = []
-    with ReadAhead(Errand(config, course, ENTRIES, "test", columns=False), 0) as ahead:
+    with begin(Errand(config, course, ENTRIES, "test", columns=False), 0) as ahead:
         begun(ahead)
         for place in range(len(course.stretches)):
             assert not ahead._is_mine(place)

@@ -28,6 +28,11 @@ class Facts:
         return self._running.lends
 
     @property
+    def will_lend(self) -> bool:
+        """Whether `lends` is to be expected, now or once its model is compiled."""
+        return self._running.lends or self._running.will_lend
+
+    @property
     def away(self) -> bool:
         """Whether river had the last batch as an exception, and `lends` will be true again after the next."""
         return self._running.away

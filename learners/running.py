@@ -14,7 +14,7 @@ import numpy as np
 
 from learners.bulk import LIBRARY
 from learners.calls import paired
-from learners.compiled import Engine, Lending, Pausing, engine_for, hindrance, loaded, on_disk
+from learners.compiled import Engine, Lending, Pausing, engine_for, hindrance, is_lent, loaded, on_disk
 from learners.deferred import Deferred
 from learners.outputs import Outputs
 from learners.parts import Parts
@@ -62,6 +62,7 @@ class Running:
         self._parts = parts
         self._engine: Engine | None = None
         self._layout: Layout | None = None
+        self._met: Layout | None = None  # of the last events in columns
         self._predictor = predictor
         self._seen = 0
         self._looked = False
@@ -79,6 +80,7 @@ class Running:
 
     def run(self, xs: Table, ys: Sequence[Any]) -> Outputs | None:
         """Predict, then learn, event by event; return the answers, or None where river must do it."""
+        self._met = xs.layout
         engine = self._ready(xs.layout)
         if engine is None:
             return None
@@ -156,6 +158,17 @@ class Running:
         engine: Any = self._engine
         return self._loaded and isinstance(engine, Lending) and engine.lends
 
+    @property
+    def will_lend(self) -> bool:
+        """Whether `lends` is to be expected once an engine runs the model."""
+        parts, layout = self._parts, self._met
+        may = layout is not None and parts.static_since is None and self._may_be_compiled
+        return may and layout is not None and is_lent(parts.model, layout, parts.recipe.task)
+
+    @property
+    def _may_be_compiled(self) -> bool:
+        return not self._parts.at_question and self._parts.board.rivals.static is None
+
     def to_write(self) -> Any:
         """Return what is to be pickled as the model: itself, or what stands for it until the bytes are written."""
         engine: Any = self._engine
@@ -176,7 +189,7 @@ class Running:
             self.touch()
             parts = self._parts
             found: Engine | str | None = "not asked"
-            if not parts.at_question and parts.board.rivals.static is None:
+            if self._may_be_compiled:
                 found = engine_for(parts.model, layout, parts.recipe.task)
                 self.why = found if isinstance(found, str) else None
             self._engine, self._layout = (None if isinstance(found, str) else found), layout

@@ -18,6 +18,7 @@ import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -129,7 +130,8 @@ class Saver:
         forked = None if self._in_line else self._fork(learner, segment, reason)
         if forked is None and (self._in_line or learner.exclusive):
             following = self.save(learner, segment, reason)
-            self._prover(learner)  # its process is forked where training waits anyway
+            if learner.will_lend:
+                self._scribe_at_hand()  # its process is forked where training waits anyway
             return following
         make: _Make | None = None
         if forked is None:
@@ -176,13 +178,16 @@ class Saver:
 
     def _prover(self, learner: Learner) -> Prove:
         """Return who proves what is written of a learner: where its model is yet to be built, the scribe."""
-        if not CAN_FORK or not learner.lends or self._losses >= LOSSES_MAX:
-            return Written.proved
-        try:
+        scribe = self._scribe_at_hand() if learner.lends else None
+        return Written.proved if scribe is None else scribe.proved
+
+    def _scribe_at_hand(self) -> Scribe | None:
+        """Return the scribe, which is forked now if there is none yet; None where none can be had."""
+        if not CAN_FORK or self._losses >= LOSSES_MAX:
+            return None
+        with suppress(OSError):  # no memory or no process to be had
             self._scribe = self._scribe or Scribe.begin()
-        except OSError:  # no memory or no process to be had
-            return Written.proved
-        return self._scribe.proved
+        return self._scribe
 
     def _dismiss(self) -> None:
         """End the scribe, if there is one."""

@@ -88,6 +88,15 @@ def hindrance(model: Any, layout: Layout, task: str) -> str | None:
     return found if isinstance(found, str) else LIBRARY.hindrance()
 
 
+def is_lent(model: Any, layout: Layout, task: str) -> bool:
+    """Tell whether `engine_for` makes an engine that is `Lending`, now or once it is compiled."""
+    from learners.compiled.recognition import recognise  # noqa: PLC0415 - as above
+    from learners.compiled.tree_options import TREE  # noqa: PLC0415
+
+    found = recognise(model, layout, task)
+    return not isinstance(found, str) and type(found.last(model)) is TREE and LIBRARY.hindrance() is None
+
+
 def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     """Return an engine for a river model and tables of this layout, loaded; or why there is none, in words.
 
@@ -118,4 +127,15 @@ def engine_for(model: Any, layout: Layout, task: str) -> Engine | str | None:
     return engine
 
 
-__all__ = ["LIBRARIES", "Engine", "Lending", "Pausing", "engine_for", "hindrance", "loaded", "on_disk", "ready"]
+__all__ = [
+    "LIBRARIES",
+    "Engine",
+    "Lending",
+    "Pausing",
+    "engine_for",
+    "hindrance",
+    "is_lent",
+    "loaded",
+    "on_disk",
+    "ready",
+]

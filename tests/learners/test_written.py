@@ -108,3 +108,24 @@ def test_a_learner_lends_while_the_engine_has_its_tree() -> None:
     linear = made("linear_model.LogisticRegression()", "binary", ["Accuracy"])
     taught(linear, 1, rows=False)
     assert not linear.lends
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "lends"),
+    [
+        (TREE, "columns", True),
+        (f"preprocessing.StandardScaler() | {TREE}", "columns", True),
+        (TREE, "rows", False),
+        (TREE, "static", False),
+        ("tree.HoeffdingAdaptiveTreeClassifier(seed=1)", "columns", False),
+        ("linear_model.LogisticRegression()", "columns", False),
+    ],
+)
+def test_whether_a_model_will_be_lent_is_known_before_an_engine_runs_it(text: str, how: str, *, lends: bool) -> None:
+    """So the process that proves it is forked while training waits anyway, in the first version."""
+    learner = Learner.new(read_recipe(text, "binary"), features=NAMES, metrics=["Accuracy"], window=10)
+    learner.switch(static=how == "static")
+    table = Table(LAYOUT, np.array([[1.0, 2.0], [3.0, 4.0]]), {})
+    assert not learner.will_lend
+    learner.test_then_train(list(table) if how == "rows" else table, Column(np.array([True, False])))
+    assert learner.will_lend == lends

@@ -18,7 +18,6 @@ import msgspec
 from stream.decoded import Decoded
 from stream.fields import FieldFault, LabelReader, read_feature
 from stream.log import EVENT_BYTES_MAX, Format
-from stream.packed import Packed
 from stream.rows import Rows, Shape
 from stream.schema import FeatureField, Schema, present
 from stream.times import TimeReader, Times
@@ -30,7 +29,8 @@ TOO_LARGE = "too_large"
 """The reason code of a record with more bytes than `gate.bytes_max`."""
 
 EVENTS_AT_ONCE = 512
-"""So many events are decoded at a time: what is made of them on the way stays in the processor's cache."""
+"""So many events are decoded at a time, unless the compiled reader takes them all: what msgspec makes of them stays in
+the processor's cache."""
 
 _One = tuple[Any, Any, Times | None, str | None]
 """One event: features, label, times, id."""
@@ -69,7 +69,7 @@ class Decoder:
         self._whole = Whole(schema, form, bound=bound, bytes_max=bytes_max, labeled=labeled)
         self._shape: Shape = Rows(schema.features, self._label)
         self._quick: Any = None
-        self._smooth = True  # of the last batch, none was at fault
+        self._smooth = True  # all of the last batch was read quickly
         if columns:
             from stream.columns import Columns  # noqa: PLC0415 - imports river: help must not wait for it
             from stream.quick_json import quick_json  # noqa: PLC0415 - as above
@@ -85,13 +85,14 @@ class Decoder:
         stamps: Sequence[int | None] = [None] * len(events)
         if self._times is not None and timestamps_ms:
             stamps = timestamps_ms
-        if isinstance(events, Packed) and self._smooth and (all_of_them := self._read_quickly(events)) is not None:
-            return all_of_them
-        parts = []
+        if self._smooth and (whole := self._read_quickly(events)) is not None:
+            return whole
+        parts, self._smooth = [], self._quick is not None
         for start in range(0, max(1, len(events)), EVENTS_AT_ONCE):
             part, its = events[start : start + EVENTS_AT_ONCE], stamps[start : start + EVENTS_AT_ONCE]
-            parts.append(self._read_quickly(part) or self._decode_whole(part, its) or self._decode_each(part, its))
-        self._smooth = not any(part.faults for part in parts)
+            found = self._read_quickly(part)
+            self._smooth = self._smooth and found is not None
+            parts.append(found or self._decode_whole(part, its) or self._decode_each(part, its))
         return Decoded.join(parts, EVENTS_AT_ONCE)
 
     def _read_quickly(self, events: Sequence[bytes]) -> Decoded | None:

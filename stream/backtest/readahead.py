@@ -38,7 +38,7 @@ class ReadAhead(Received):
         self._fork = fork
         self._errand = errand
         self._following = context.Value("q", first)
-        self._taken = context.Value("q", 0)
+        self._taken = context.Value("q", 0, lock=False)  # written here only: who reads it may be killed meanwhile
 
     def stretch(self, place: int, reading: Reading, hear: Hear) -> Iterator[Verdicts]:
         """See `Received.stretch`."""
@@ -58,7 +58,7 @@ class ReadAhead(Received):
         self._taken.value += 1
 
     def __enter__(self) -> Self:
-        told = (self._errand, self._theirs, self._following, self._taken)
+        told = (self._errand.bare(), self._theirs, self._following, self._taken)
         if self._fork:
             self.process: Any = Copy(partial(be_copy, *told), self._theirs.fileno(), STDERR)
         else:

@@ -43,6 +43,11 @@ class Errand:
     group: str
     columns: bool = True
 
+    def bare(self) -> Errand:
+        """Return it without versions, which may be many: a spawned process is waited for until it has been told all."""
+        stretches = tuple(replace(stretch, version=None) for stretch in self.course.stretches)
+        return replace(self, course=replace(self.course, stretches=stretches))
+
 
 HUNGRY = 2
 """With fewer batches than that in its hands, the other process has soon nothing to do."""

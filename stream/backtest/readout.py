@@ -25,7 +25,7 @@ class ReadOut:
         pipes = [pipe() for _ in range(listeners)]
         self.ends: Sequence[Any] = [ours for ours, _ in pipes]
         self._theirs = [theirs for _, theirs in pipes]
-        self._process = context.Process(target=be, args=(errand, first, self._theirs), daemon=True)
+        self._process = context.Process(target=be, args=(errand.bare(), first, self._theirs), daemon=True)
 
     def __enter__(self) -> Self:
         with unheard():

@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.columns import Columns
+from stream.decode import Decoder
 from stream.fields import LabelReader
 from stream.log import Format
+from stream.packed import Packed
 from stream.quick_json import QuickJson, quick_json
 from stream.schema import FeatureField, LabelField, Schema, TimeFields
 from stream.whole import Whole
@@ -248,3 +250,24 @@ def test_where_nothing_is_simple_it_is_not_tried_again() -> None:
 )
 def test_of_other_schemas_nothing_is_simple(schema: Schema, label: LabelField) -> None:
     assert quick_json(schema, reader(label), bound=BOUND, bytes_max=500) is None
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_batch_is_read_the_same_whatever_is_in_it_and_in_the_one_before(*, packed: bool) -> None:
+    """Where all is simple it is one call, else some hundred events at a time: no event is lost or read twice."""
+    schema = Schema((FeatureField("a", "number"), FeatureField("b", "number")), LABELS[2])
+    quick, plain = (Decoder(schema, Format("json"), bound=BOUND, columns=columns) for columns in (True, False))
+    source = random.Random(5)
+    odd = [b"{}", b"{", b'{"a": 1, "y": "UP"}', b'{"a": 1, "b": 2, "y": "U\\u0050"}', b'{"a": "x", "b": 2, "y": "UP"}']
+    for shares in (0.0, 0.0, 0.001, 0.0, 0.5, 0.0, 1.0, 0.0):
+        events = [
+            source.choice(odd)
+            if source.random() < shares
+            else f'{{"a": {source.gauss(0, 1)}, "b": {number}, "y": "UP"}}'.encode()
+            for number in range(3_000)
+        ]
+        found, expected = quick.decode(Packed.of(events) if packed else events), plain.decode(events)
+        assert (list(found.xs), list(found.ys)) == (expected.xs, expected.ys)
+        assert (found.places, found.faults) == (expected.places, expected.faults)
+        assert bool(found.faults) == (shares > 0)
+    assert quick._smooth

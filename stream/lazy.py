@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, overload
 
+from stream.packed import Packed
+
 
 def without(column: Sequence[Any], places: Sequence[int]) -> list[Any]:
     """Return what a column has elsewhere than at these places, which rise.
@@ -76,3 +78,18 @@ class Lazy(Sequence[Any]):
 
     def __reduce__(self) -> Any:
         return list, (list(self),)
+
+
+def together(columns: Sequence[Any]) -> Any:
+    """Put the parts of a column together: of lists, of ranges without a gap, or all lazy or packed.
+
+    >>> together([range(2), range(2, 5)]), together([range(2), [7]])
+    (range(0, 5), [0, 1, 7])
+    """
+    for kind in (Lazy, Packed):
+        if all(isinstance(column, kind) for column in columns):
+            return kind.joined(columns)
+    ranges = all(isinstance(column, range) for column in columns)
+    if ranges and all(one.stop == following.start for one, following in pairwise(columns)):
+        return range(columns[0].start, columns[-1].stop)
+    return list(chain.from_iterable(columns))

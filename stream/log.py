@@ -14,11 +14,10 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Literal, Protocol
 
 from store.types import Cursor, TopicPosition
-from stream.lazy import Lazy, without
+from stream.lazy import Lazy, together, without
 
 EVENTS_PER_POLL_MAX = 500
 """Larger batches bring no speed and make a slow model deaf."""
@@ -269,10 +268,10 @@ def join(spans: Sequence[Span]) -> Span:
         spans[0].partition,
         spans[0].start,
         spans[-1].stop,
-        _joined([span.offsets for span in spans]),
-        _joined([span.values for span in spans]),
-        _joined([span.timestamps_ms for span in spans]),
-        _joined([span.keys for span in spans]),
+        together([span.offsets for span in spans]),
+        together([span.values for span in spans]),
+        together([span.timestamps_ms for span in spans]),
+        together([span.keys for span in spans]),
     )
 
 
@@ -282,12 +281,6 @@ def _at(column: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
 
 def _without(column: Sequence[Any], places: Sequence[int]) -> Any:
     return column.without(places) if isinstance(column, Lazy) else without(column, places)
-
-
-def _joined(columns: Sequence[Sequence[Any]]) -> Any:
-    """Put the parts of a column together: one of lists, or one that is lazy throughout."""
-    lazy = [column for column in columns if isinstance(column, Lazy)]
-    return Lazy.joined(lazy) if len(lazy) == len(columns) else list(chain.from_iterable(columns))
 
 
 def record_hash(value: bytes) -> str:

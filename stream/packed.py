@@ -31,6 +31,21 @@ class Packed(Sequence[bytes]):
         stops -= 1
         return cls(b"\n".join((*values, b"")), stops)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Packed]) -> Packed:
+        """Put together what follows each other.
+
+        >>> list(Packed.joined([Packed.of([b"a", b"bc"]), Packed.of([]), Packed.of([b"d", b"e"])[1:]]))
+        [b'a', b'bc', b'e']
+        """
+        texts, stops, length = [], [], 0
+        for part in parts:
+            text, its = part.arrays()
+            texts.append(text[: int(its[-1]) + 1 if len(its) else 0].data)
+            stops.append(its + length)
+            length += len(texts[-1])
+        return cls(b"".join(texts), np.concatenate(stops))
+
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the bytes from the first value on, and where in them each value ends."""
         text = np.frombuffer(self._text, dtype=np.uint8)

@@ -16,8 +16,12 @@ from stream.merge import MergedFeed
 from stream.moments import moments_of
 
 
-def open_log(url: str, *, base: Path, until_end: bool, settings: Mapping[str, str], group: str) -> Log:
+def open_log(
+    url: str, *, base: Path, until_end: bool, settings: Mapping[str, str], group: str, bare: bool = False
+) -> Log:
     """Open a log; a relative path is relative to `base`. `until_end` fixes the end of files where it is now.
+
+    `bare`: times and keys of records are not needed.
 
     Raises `ConfigError` for what is no log, `LogUnreachable` for one that cannot be read.
     """
@@ -27,14 +31,14 @@ def open_log(url: str, *, base: Path, until_end: bool, settings: Mapping[str, st
 
         logs_to_stderr()
         address = parse_url(url)
-        return KafkaLog(address.bootstrap, address.topic, settings=settings, group=group)
+        return KafkaLog(address.bootstrap, address.topic, settings=settings, group=group, bare=bare)
     return FileLog(file_path(url, base), until_end=until_end)
 
 
-def open_feed(config: Config, *, until_end: bool, group: str) -> Feed:
-    """Open the configured log of events, and the log of labels if they have one. Raises as `open_log`."""
+def open_feed(config: Config, *, until_end: bool, group: str, bare: bool = False) -> Feed:
+    """Open the configured log of events, `bare` or not, and that of labels if they have one. Raises as `open_log`."""
     base, settings = config.base, config.source.kafka
-    events = open_log(config.source.log, base=base, until_end=until_end, settings=settings, group=group)
+    events = open_log(config.source.log, base=base, until_end=until_end, settings=settings, group=group, bare=bare)
     if config.labels is None or config.labels.log is None:
         return Feed(events)
     try:

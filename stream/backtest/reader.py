@@ -84,7 +84,8 @@ def read_out(errand: Errand, first: Callable[[], int], hungry: Callable[[], bool
     try:
         quick_json.LIBRARY.ready()  # no model is compiled here, which would bring it along
         stretches = errand.course.stretches
-        with closing(open_feed(errand.config, until_end=True, group=errand.group)) as feed:
+        bare = _is_plain(errand)
+        with closing(open_feed(errand.config, until_end=True, group=errand.group, bare=bare)) as feed:
             reading = _reading(errand, feed)
             for place in range(first(), len(stretches)):
                 judge = reading.judge(stretches[place])
@@ -116,7 +117,11 @@ def _take_all(following: Any) -> int:
 
 def _bare(batch: Batch) -> Batch:
     """Return a batch with what is needed to judge it: values and offsets."""
-    return replace(batch, spans=tuple(_reduced(span, Packed.of(span.values)) for span in batch.spans))
+    return replace(batch, spans=tuple(_reduced(span, _packed_values(span.values)) for span in batch.spans))
+
+
+def _packed_values(values: Sequence[bytes]) -> Packed:
+    return values if isinstance(values, Packed) else Packed.of(values)
 
 
 def _reduced(span: Span, values: Sequence[bytes]) -> Span:

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from store.types import Cursor, TopicPosition
 from stream.errors import LogLost, LogMismatch, LogUnreachable, StreamError
 from stream.kafka.address import consumer_settings
-from stream.kafka.messages import Haul, place_of
+from stream.kafka.messages import BareHaul, Haul, place_of
 from stream.kafka.topic import ASK_S_MAX, KafkaTopic, News, Outage, Watch, client
 from stream.log import EVENTS_PER_POLL_MAX, Batch, Format, record_hash
 from stream.starts import start_offsets
@@ -48,10 +48,13 @@ class KafkaLog:
     """One topic, read by one consumer that is in no group; `group` only names where offsets are committed.
 
     Raises `ConfigError` for settings that are ours, refused or unknown, and for a topic that does not exist;
-    `LogUnreachable` when no broker answers within about ten seconds.
+    `LogUnreachable` when no broker answers within about ten seconds. `bare`: times and keys of records are not needed.
     """
 
-    def __init__(self, bootstrap: str, topic: str, *, settings: Mapping[str, str], group: str) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, *, settings: Mapping[str, str], group: str, bare: bool = False
+    ) -> None:
+        self._haul = BareHaul if bare else Haul
         self.topic = topic
         self.format = Format("json")
         self.finite = False
@@ -59,7 +62,7 @@ class KafkaLog:
         self._topic = KafkaTopic(bootstrap, topic, settings, self._outage)
         self.identity = self._topic.identity()
         wanted = {
-            **consumer_settings(bootstrap, settings, group),
+            **consumer_settings(bootstrap, settings, group, bare=bare),
             "error_cb": self._outage.note,
             "on_commit": self._on_commit,
         }
@@ -106,14 +109,14 @@ class KafkaLog:
         self._take_news(self._watch.look(self._next))
         if self._failure:
             raise self._failure
-        batch = self._batch(self._consume(Haul(), events_max, min(LINGER_S, timeout_s)))
+        batch = self._batch(self._consume(self._haul(), events_max, min(LINGER_S, timeout_s)))
         while not batch.spans:
             if self._failure:
                 raise self._failure
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            first = self._consume(Haul(), 1, left)
+            first = self._consume(self._haul(), 1, left)
             batch = self._batch(self._consume(first, events_max - 1, LINGER_S) if first else first)
         return batch
 

@@ -14,7 +14,7 @@ from store.types import Cursor, TopicPosition
 from stream.errors import ConfigError, LogLost, LogMismatch, LogUnreachable
 from stream.kafka import KafkaLog, KafkaWriter
 from stream.kafka import topic as kafka_topic
-from stream.log import Log, record_hash
+from stream.log import Log, Span, join, record_hash
 from tests.kafka.broker import Broker
 from tests.kafka.nodes import free_port
 from tests.laws.places import Reader
@@ -111,6 +111,36 @@ def test_a_tombstone_is_an_event_without_bytes(kafka: Broker, kafka_log: Open) -
     reader.poll(2)
     assert Reader(kafka_log(topic), reader.position).to_end() == {0: [b"b"]}
     assert reader.seen == {0: [b"a", b""]}
+
+
+def test_a_bare_log_brings_the_same_events_without_times_and_keys(kafka: Broker) -> None:
+    """In several partitions, with offsets that are missing, a tombstone, and more than is asked of Kafka at a time."""
+    topic = kafka.topic(partitions=2)
+    producer = kafka.producer(**{"transactional.id": topic})
+    producer.init_transactions(30)
+    for number in range(4):
+        producer.begin_transaction()
+        for part in range(1500):
+            value = None if part == 7 else b"%d.%d" % (number, part)
+            producer.produce(topic, value, key=b"k", partition=part % 2)
+        producer.flush(30)
+        (producer.abort_transaction if number == 2 else producer.commit_transaction)(30)
+    found = []
+    for bare in (False, True):
+        log = KafkaLog(kafka.bootstrap, topic, settings={}, group="g", bare=bare)
+        wait_until(lambda log=log: sum(log.end().values()) == 4 * 1502)  # type: ignore[misc]
+        log.seek(log.start("earliest"))
+        spans: dict[int, list[Span]] = {0: [], 1: []}
+        while log.where() != log.end():
+            for span in log.poll(0.2, 4000).spans:
+                spans[span.partition].append(span)
+        log.close()
+        whole = [join(each) for each in spans.values()]
+        found.append([(each.start, each.stop, list(each.offsets), list(each.values)) for each in whole])
+        assert all(set(each.keys) == ({None} if bare else {b"k"}) for each in whole)
+        assert all((None in each.timestamps_ms) == bare for each in whole)
+    assert found[0] == found[1]
+    assert sum(len(values) for _, _, _, values in found[0]) == 4500
 
 
 def test_events_that_retention_took_are_told(kafka: Broker, kafka_log: Open) -> None:

@@ -114,7 +114,7 @@ def paused(
     with tempfile.TemporaryDirectory() as folder:
         laden(folder, kilobytes)
         began = alone(learning, folder, learner, engine, max(before, 1_000), cores=cores.every)
-        events = int(max(2 * began["rate"], RATE_MIN) * every_s * (versions + 2))
+        events = int(max(3 * began["rate"], RATE_MIN) * every_s * (versions + 2))
         return alone(saving, folder, learner, engine, way, events, versions, every_s, cores=cores.every)
 
 

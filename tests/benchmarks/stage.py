@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,7 @@ def set_stage(broker: Broker, cores: Cores, folder: Path, times: Mapping[str, in
         size = Size(len(events) * count, topic, *(folder / f"{name}.{form}" for form in ("jsonl", "vw", "arff")))
         write(size, [json.loads(event) for event in events], b"\n".join(events) + b"\n", count)
         sizes[name] = size
+    os.sync()  # else the system writes a gigabyte while the first contestants run
     source = events_of(1)[1].split(",", maxsplit=1)[0]
     return Stage(broker.bootstrap, cores, source, sizes, sum(map(len, events)) / len(events), folder)
 

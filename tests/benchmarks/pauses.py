@@ -44,11 +44,11 @@ VERSIONS = 120
 VERSIONS_MIN = 20
 
 COSTS = (
-    ("linear model, columns", LINEAR, "auto", 5_000_000),
-    ("linear model, rows", LINEAR, "river", 1_000_000),
-    ("Hoeffding tree, columns", measured.TREE, "auto", 4_000_000),
-    ("Hoeffding tree, rows", measured.TREE, "river", 220_000),
-    ("ARF with 10 trees", ARF, "river", 24_000),
+    ("linear model, columns", LINEAR, "auto", 12_000_000),
+    ("linear model, rows", LINEAR, "river", 1_200_000),
+    ("Hoeffding tree, columns", measured.TREE, "auto", 6_000_000),
+    ("Hoeffding tree, rows", measured.TREE, "river", 600_000),
+    ("ARF with 10 trees", ARF, "river", 48_000),
 )
 """Over how many events throughput with a version every five seconds is compared with none: for 12 s each or so, at any
 scale, since there must be versions."""
